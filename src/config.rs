@@ -1,0 +1,251 @@
+//! `book.toml`: the table `[preprocessor.runbook]` made into a [`Config`].
+
+mod instance;
+
+pub use instance::Instance;
+
+use crate::finding::{Finding, did_you_mean};
+use crate::markdown::duration;
+use crate::page::{Role, backticked};
+use crate::source::{Place, SourceFile};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What `mdbook build` executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunPolicy {
+    /// Only what has no evidence with the same inputs.
+    #[default]
+    Stale,
+    /// Everything.
+    Always,
+    /// Nothing; stored evidence is shown.
+    Never,
+}
+
+/// Names of headings that carry a role, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Headings {
+    /// Blocks that find the cause.
+    pub diagnosis: Vec<String>,
+    /// Blocks that remove a cause.
+    pub resolution: Vec<String>,
+    /// Blocks that tell sick from healthy.
+    pub verification: Vec<String>,
+    /// Blocks that induce a cause.
+    pub drill: Vec<String>,
+    /// The list of symptoms.
+    pub symptoms: Vec<String>,
+}
+
+impl Default for Headings {
+    fn default() -> Self {
+        let one = |name: &str| vec![name.to_owned()];
+        Self {
+            diagnosis: one("Diagnosis"),
+            resolution: one("Resolution"),
+            verification: one("Verification"),
+            drill: one("Drill"),
+            symptoms: one("Symptoms"),
+        }
+    }
+}
+
+impl Headings {
+    /// The role that a heading of this text gives to the blocks below it.
+    pub fn role(&self, text: &str) -> Option<Role> {
+        let is = |names: &[String]| names.iter().any(|name| same(name, text));
+        [
+            (&self.diagnosis, Role::Diagnosis),
+            (&self.resolution, Role::Resolution),
+            (&self.verification, Role::Verification),
+            (&self.drill, Role::Drill),
+        ]
+        .into_iter()
+        .find_map(|(names, role)| is(names).then_some(role))
+    }
+
+    /// Whether the list below a heading of this text holds symptoms.
+    pub fn is_symptoms(&self, text: &str) -> bool {
+        self.symptoms.iter().any(|name| same(name, text))
+    }
+}
+
+fn same(name: &str, heading: &str) -> bool {
+    name.trim().to_lowercase() == heading.trim().to_lowercase()
+}
+
+/// The settings of one book.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder that holds `book.toml`.
+    pub root: PathBuf,
+    /// The folder of the chapters.
+    pub src: PathBuf,
+    /// Where the site is built.
+    pub build_dir: PathBuf,
+    /// The address of the published site, with a final slash.
+    pub base_url: Option<String>,
+    /// Globs of rule files, relative to the root.
+    pub rules: Vec<String>,
+    /// The most clicks from any entry to a resolution.
+    pub max_clicks: usize,
+    /// The chapter that lists all symptoms, below `src`.
+    pub symptom_index: Option<PathBuf>,
+    /// What `mdbook build` executes.
+    pub run: RunPolicy,
+    /// Category to time within which its issues are resolved.
+    pub categories: BTreeMap<String, Duration>,
+    /// The time for issues without a category.
+    pub resolve_within: Duration,
+    /// Names of headings.
+    pub headings: Headings,
+    /// The service under test; `None` for a book whose blocks need none.
+    pub instance: Option<Instance>,
+    /// `book.toml` itself, for findings.
+    pub file: Arc<SourceFile>,
+}
+
+#[derive(Deserialize)]
+struct BookToml {
+    #[serde(default)]
+    book: BookTable,
+    #[serde(default)]
+    build: BuildTable,
+    #[serde(default)]
+    preprocessor: Preprocessors,
+}
+
+#[derive(Deserialize, Default)]
+struct BookTable {
+    src: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+struct BuildTable {
+    build_dir: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+struct Preprocessors {
+    runbook: Option<Raw>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Raw {
+    command: Option<String>,
+    renderers: Option<Vec<String>>,
+    before: Option<Vec<String>>,
+    after: Option<Vec<String>>,
+    optional: Option<bool>,
+    base_url: Option<String>,
+    rules: Vec<String>,
+    max_clicks: Option<usize>,
+    symptom_index: Option<PathBuf>,
+    run: RunPolicy,
+    categories: BTreeMap<String, String>,
+    resolve_within: Option<String>,
+    headings: Headings,
+    instance: Option<toml::Table>,
+}
+
+/// Why `book.toml` could not be used; shown like any finding, but the exit status is 2.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is missing or unreadable.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot be used.
+    #[error("book.toml cannot be used")]
+    Invalid(Box<Finding>),
+}
+
+impl Config {
+    /// Reads `root/book.toml`; `profile` names an instance table that overrides the default one.
+    pub fn load(root: &Path, profile: Option<&str>) -> Result<Self, ConfigError> {
+        let path = root.join("book.toml");
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let file = SourceFile::new(path, text);
+        Self::parse(root, &file, profile).map_err(|finding| ConfigError::Invalid(Box::new(finding)))
+    }
+
+    fn parse(root: &Path, file: &Arc<SourceFile>, profile: Option<&str>) -> Result<Self, Finding> {
+        let toml: BookToml = toml::from_str(file.text()).map_err(|error| broken(file, &error))?;
+        let raw = toml.preprocessor.runbook.unwrap_or_default();
+        let categories = raw
+            .categories
+            .iter()
+            .map(|(name, text)| Ok((name.clone(), time(file, name, text)?)))
+            .collect::<Result<_, Finding>>()?;
+        let resolve_within = match &raw.resolve_within {
+            Some(text) => time(file, "resolve-within", text)?,
+            None => Duration::from_secs(60),
+        };
+        let base_url = raw
+            .base_url
+            .map(|url| if url.ends_with('/') { url } else { url + "/" });
+        Ok(Self {
+            root: root.to_owned(),
+            src: root.join(toml.book.src.unwrap_or_else(|| "src".into())),
+            build_dir: root.join(toml.build.build_dir.unwrap_or_else(|| "book".into())),
+            base_url,
+            rules: raw.rules,
+            max_clicks: raw.max_clicks.unwrap_or(2),
+            symptom_index: raw.symptom_index,
+            run: raw.run,
+            categories,
+            resolve_within,
+            headings: raw.headings,
+            instance: instance::read(file, raw.instance, profile)?,
+            file: Arc::clone(file),
+        })
+    }
+
+    /// Where evidence and the last click matrix are kept.
+    pub fn state_dir(&self) -> PathBuf {
+        self.root.join(".runbook")
+    }
+}
+
+/// The error of the TOML parser or of serde, at its place, with the nearest known key.
+fn broken(file: &Arc<SourceFile>, error: &toml::de::Error) -> Finding {
+    let span = error.span().unwrap_or(0..0);
+    let message = error.message();
+    let finding = Finding::error("config", Place::new(file, span), message.replace('\n', " "));
+    match backticked(message) {
+        Some(key) if message.contains("unknown field") => {
+            let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+            let mut finding = finding.help(did_you_mean(key, &known));
+            finding.title = format!("unknown key `{key}`");
+            finding
+        }
+        _ => finding.help("see the guide's table of `book.toml` keys"),
+    }
+}
+
+fn time(file: &Arc<SourceFile>, key: &str, text: &str) -> Result<Duration, Finding> {
+    duration(text).ok_or_else(|| {
+        let at = file.text().find(&format!("\"{text}\"")).unwrap_or(0);
+        Finding::error(
+            "config",
+            Place::new(file, at..at + text.len() + 2),
+            format!("`{key}` is not a duration: `{text}`"),
+        )
+        .help("write a number with ms, s, m or h, such as `5m`")
+    })
+}

@@ -1,0 +1,176 @@
+//! The YAML at the top of a chapter.
+
+use crate::finding::{Finding, did_you_mean};
+use crate::markdown::{Document, duration};
+use crate::source::{Place, SourceFile};
+use serde::Deserialize;
+use serde_saphyr::{Location, Spanned};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a chapter says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct FrontMatter {
+    /// The number of the issue; makes the chapter an issue page.
+    pub issue: Option<(u32, Place)>,
+    /// One of the categories of `book.toml`.
+    pub category: Option<(String, Place)>,
+    /// Free text such as `SEV1`.
+    pub severity: Option<String>,
+    /// Overrides the category's.
+    pub resolve_within: Option<Duration>,
+    /// Alerts whose landing page this is.
+    pub alerts: Vec<AlertRef>,
+    /// Families of the error pattern catalogue.
+    pub patterns: Vec<u32>,
+    /// Capabilities of the instance that the page relies on.
+    pub needs: Vec<String>,
+}
+
+/// An alert that a chapter answers: `Name` or `Name#anchor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRef {
+    /// The alert's name in the rule files.
+    pub name: String,
+    /// Where on the page its link leads; the top of the page where `None`.
+    pub anchor: Option<String>,
+    /// The entry in the front matter.
+    pub place: Place,
+}
+
+const KEYS: &[&str] = &[
+    "alerts",
+    "category",
+    "issue",
+    "needs",
+    "patterns",
+    "resolve-within",
+    "severity",
+];
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Raw {
+    issue: Option<Spanned<u32>>,
+    category: Option<Spanned<String>>,
+    severity: Option<String>,
+    resolve_within: Option<Spanned<String>>,
+    alerts: Vec<Spanned<String>>,
+    patterns: Vec<u32>,
+    needs: Vec<String>,
+}
+
+/// Reads the front matter of `document`; an empty one where it has none or is broken.
+pub(super) fn parse(document: &Document) -> (FrontMatter, Vec<Finding>) {
+    let Some(range) = document.front_matter.clone() else {
+        return (FrontMatter::default(), Vec::new());
+    };
+    let file = &document.file;
+    let yaml = &file.text()[range.clone()];
+    if yaml.trim().is_empty() {
+        return (FrontMatter::default(), Vec::new());
+    }
+    match serde_saphyr::from_str::<Raw>(yaml) {
+        Ok(raw) => read(raw, file, &range),
+        Err(error) => {
+            let finding = broken(&error, file, &range);
+            (FrontMatter::default(), vec![finding])
+        }
+    }
+}
+
+fn read(raw: Raw, file: &Arc<SourceFile>, range: &Range<usize>) -> (FrontMatter, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let at = |location: &Location| place(file, range, location);
+    let resolve_within = raw.resolve_within.and_then(|text| {
+        let parsed = duration(&text.value);
+        if parsed.is_none() {
+            findings.push(
+                Finding::error(
+                    "front-matter",
+                    at(&text.referenced),
+                    format!("`{}` is not a duration", text.value),
+                )
+                .help("write a number with ms, s, m or h, such as `5m`"),
+            );
+        }
+        parsed
+    });
+    let alerts = raw
+        .alerts
+        .into_iter()
+        .map(|text| {
+            let place = at(&text.referenced);
+            match text.value.split_once('#') {
+                Some((name, anchor)) => AlertRef {
+                    name: name.to_owned(),
+                    anchor: Some(anchor.to_owned()),
+                    place,
+                },
+                None => AlertRef {
+                    name: text.value,
+                    anchor: None,
+                    place,
+                },
+            }
+        })
+        .collect();
+    let front_matter = FrontMatter {
+        issue: raw.issue.map(|issue| (issue.value, at(&issue.referenced))),
+        category: raw.category.map(|name| {
+            let place = at(&name.referenced);
+            (name.value, place)
+        }),
+        severity: raw.severity,
+        resolve_within,
+        alerts,
+        patterns: raw.patterns,
+        needs: raw.needs,
+    };
+    (front_matter, findings)
+}
+
+fn broken(error: &serde_saphyr::Error, file: &Arc<SourceFile>, range: &Range<usize>) -> Finding {
+    let place = match error.location() {
+        Some(location) => place(file, range, &location),
+        None => Place::new(file, range.clone()),
+    };
+    let message = error.without_snippet().to_string();
+    let message = message.lines().next().unwrap_or_default();
+    match backticked(message) {
+        Some(key) if message.contains("unknown field") => Finding::error(
+            "front-matter",
+            place,
+            format!("unknown front-matter key `{key}`"),
+        )
+        .help(did_you_mean(key, KEYS)),
+        _ => Finding::error("front-matter", place, "the front matter cannot be read")
+            .note(message.to_owned())
+            .help("write YAML, as in `issue: 1` or `alerts: [Name]`"),
+    }
+}
+
+/// The first word between backticks: how serde names the field that it does not know.
+pub(crate) fn backticked(message: &str) -> Option<&str> {
+    message.split('`').nth(1)
+}
+
+/// The rest of the line from a YAML location, in the file.
+fn place(file: &Arc<SourceFile>, range: &Range<usize>, location: &Location) -> Place {
+    let first = file.line_column(range.start).0;
+    let line = first
+        + usize::try_from(location.line())
+            .unwrap_or(1)
+            .saturating_sub(1);
+    let span = file.line_span(line);
+    let column = usize::try_from(location.column()).unwrap_or(1);
+    let start = file.text()[span.clone()]
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(span.start, |(at, _)| span.start + at);
+    let word = file.text()[start..span.end]
+        .find([',', ']', ':', '#'])
+        .map_or(span.end, |end| start + end);
+    Place::new(file, start..word.max(start + 1).min(span.end.max(start)))
+}
