@@ -1,0 +1,100 @@
+//! Evidence on disk.
+
+use super::{Evidence, SCHEMA, Subject};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Evidence could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot keep evidence in {path}")]
+pub struct StoreError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why.
+    pub source: std::io::Error,
+}
+
+/// The evidence of one book.
+#[derive(Debug, Default)]
+pub struct Store {
+    dir: PathBuf,
+    records: BTreeMap<Subject, Evidence>,
+}
+
+impl Store {
+    /// Reads what is stored below `state_dir`. Records that cannot be read count as absent: they
+    /// are a cache, and the drill runs again.
+    pub fn load(state_dir: &Path) -> Self {
+        let dir = state_dir.join("evidence");
+        let files = walkdir::WalkDir::new(&dir).max_depth(1).sort_by_file_name();
+        let records = files
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().extension().is_some_and(|e| e == "json"))
+            .filter_map(|entry| std::fs::read(entry.path()).ok())
+            .filter_map(|bytes| serde_json::from_slice::<Evidence>(&bytes).ok())
+            .filter(|evidence| evidence.schema == SCHEMA)
+            .map(|evidence| (evidence.subject.clone(), evidence))
+            .collect();
+        Self { dir, records }
+    }
+
+    /// The last record about `subject`, whatever its inputs were.
+    pub fn last(&self, subject: &Subject) -> Option<&Evidence> {
+        self.records.get(subject)
+    }
+
+    /// A good record about `subject` whose inputs were the same.
+    pub fn reusable(&self, subject: &Subject, inputs: &str) -> Option<&Evidence> {
+        self.last(subject)
+            .filter(|evidence| evidence.inputs == inputs && evidence.verdict.is_good())
+    }
+
+    /// All records in the order of their subjects.
+    pub fn iter(&self) -> impl Iterator<Item = &Evidence> {
+        self.records.values()
+    }
+
+    /// Keeps a record, on disk and here.
+    pub fn keep(&mut self, evidence: Evidence) -> Result<(), StoreError> {
+        let path = self.dir.join(file_name(&evidence.subject));
+        let failed = |source| StoreError {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(&self.dir).map_err(failed)?;
+        let json = serde_json::to_vec_pretty(&evidence).map_err(|error| failed(error.into()))?;
+        crate::fs_write::write(&path, &json)
+            .map_err(|error| failed(std::io::Error::other(error)))?;
+        self.records.insert(evidence.subject.clone(), evidence);
+        Ok(())
+    }
+
+    /// Forgets records about subjects that are no longer in the book.
+    pub fn retain(&mut self, is_current: impl Fn(&Subject) -> bool) {
+        let gone: Vec<Subject> = self
+            .records
+            .keys()
+            .filter(|subject| !is_current(subject))
+            .cloned()
+            .collect();
+        for subject in gone {
+            // A record that cannot be removed is found stale again next time.
+            let _ = std::fs::remove_file(self.dir.join(file_name(&subject)));
+            self.records.remove(&subject);
+        }
+    }
+}
+
+/// A readable name, made unique by a hash of the subject.
+fn file_name(subject: &Subject) -> String {
+    let title = subject.title();
+    let slug: String = title
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '-' })
+        .take(80)
+        .collect();
+    let hash = blake3::hash(title.as_bytes()).to_hex();
+    format!("{}-{}.json", slug.trim_matches('-'), &hash[..8])
+}

@@ -1,0 +1,182 @@
+//! Pages made into jobs: what is to be run, on which inputs each depends, and what is not run.
+
+use crate::config::Config;
+use crate::evidence::Subject;
+use crate::finding::Finding;
+use crate::page::{Cause, IssuePage, Page, Step};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// One sandbox's worth of work.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// One cause of an issue page, played through.
+    Drill {
+        /// The page.
+        page: Arc<Page>,
+        /// The index of the cause.
+        cause: usize,
+    },
+    /// The blocks of a chapter, in order, on a healthy instance.
+    DocTest {
+        /// The page.
+        page: Arc<Page>,
+    },
+}
+
+impl Job {
+    /// The page that it belongs to.
+    pub fn page(&self) -> &Arc<Page> {
+        match self {
+            Self::Drill { page, .. } | Self::DocTest { page } => page,
+        }
+    }
+
+    /// Issue page and cause, for drills.
+    pub fn drill(&self) -> Option<(&IssuePage, &Cause)> {
+        match self {
+            Self::Drill { page, cause } => {
+                let issue = page.issue.as_ref()?;
+                Some((issue, issue.causes.get(*cause)?))
+            }
+            Self::DocTest { .. } => None,
+        }
+    }
+
+    /// What evidence of it is about.
+    pub fn subject(&self) -> Subject {
+        let drill = self.drill();
+        Subject {
+            page: self.page().path.clone(),
+            issue: drill.map(|(issue, _)| issue.number),
+            cause: drill.map(|(_, cause)| cause.name.clone()),
+        }
+    }
+
+    /// All of its steps.
+    pub fn steps(&self) -> Vec<&Step> {
+        match self.drill() {
+            Some((issue, cause)) => issue
+                .verification
+                .iter()
+                .chain(&cause.drill)
+                .chain(&issue.diagnosis)
+                .chain(&cause.resolution)
+                .collect(),
+            None => self.page().doc_test.iter().collect(),
+        }
+    }
+
+    /// Capabilities that it needs, in order.
+    pub fn needs(&self) -> BTreeSet<&str> {
+        let page = self.page().front_matter.needs.iter();
+        let cause = self.drill().into_iter().flat_map(|(_, cause)| &cause.needs);
+        let steps = self.steps().into_iter().flat_map(|step| &step.needs);
+        page.chain(cause).chain(steps).map(String::as_str).collect()
+    }
+
+    /// Hash of the page's part of its inputs, mixed into `surroundings`: programs, configuration,
+    /// versions.
+    pub fn inputs(&self, surroundings: &blake3::Hash) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(surroundings.as_bytes());
+        let mut add = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        add(&self.subject().title());
+        for step in self.steps() {
+            add(&step.code);
+            let output = step
+                .expectation
+                .output
+                .as_ref()
+                .map(|output| &output.pattern);
+            let rest = (&step.expectation.exit, output, step.timeout, step.interrupt);
+            add(&format!("{rest:?} {:?}", step.role));
+        }
+        if let Some((issue, cause)) = self.drill() {
+            add(&format!("{:?} {:?}", issue.resolve_within, cause.loss));
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// What a book makes us do.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// In the order of the book.
+    pub jobs: Vec<Job>,
+    /// Where every shell block went.
+    pub accounting: Accounting,
+}
+
+/// The count of blocks: executed and waived make all shell blocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Accounting {
+    /// Blocks that are executed in at least one drill or doc test.
+    pub executed: usize,
+    /// Blocks that are waived.
+    pub waived: usize,
+    /// Code blocks in other languages.
+    pub other: usize,
+}
+
+/// Plans all pages.
+pub fn plan(pages: &[Arc<Page>]) -> (Plan, Vec<Finding>) {
+    let mut plan = Plan::default();
+    let mut findings = Vec::new();
+    for page in pages {
+        if !page.doc_test.is_empty() {
+            plan.jobs.push(Job::DocTest {
+                page: Arc::clone(page),
+            });
+        }
+        let n_causes = page.issue.as_ref().map_or(0, |issue| issue.causes.len());
+        plan.jobs.extend((0..n_causes).map(|cause| Job::Drill {
+            page: Arc::clone(page),
+            cause,
+        }));
+        findings.extend(account(page, &mut plan.accounting));
+    }
+    (plan, findings)
+}
+
+/// Every shell block is executed or waived; one that is neither is an error of its own.
+fn account(page: &Page, accounting: &mut Accounting) -> Vec<Finding> {
+    let executed: BTreeSet<usize> = page.executed().map(|step| step.block).collect();
+    let waived: BTreeSet<usize> = page.waived.iter().map(|step| step.block).collect();
+    accounting.executed += executed.len();
+    accounting.waived += waived.len();
+    accounting.other += page.n_other_blocks;
+    let blocks = &page.document.blocks;
+    blocks
+        .iter()
+        .enumerate()
+        .filter(|(index, block)| {
+            let is_step = block.info.is_shell() && !block.info.attributes.output;
+            is_step && !executed.contains(index) && !waived.contains(index)
+        })
+        .map(|(_, block)| {
+            Finding::error(
+                "unaccounted-block",
+                block.place.clone(),
+                "this block is neither executed nor waived",
+            )
+            .note("it belongs to a cause that is not drilled")
+            .help("pair its heading with one under *Drill*, or add `{waive=\"reason\"}`")
+        })
+        .collect()
+}
+
+/// Where a book without a single executed block would pass for nothing.
+pub fn nothing_to_run(plan: &Plan, config: &Config) -> Option<Finding> {
+    plan.jobs.is_empty().then(|| {
+        Finding::error_in(
+            "nothing-to-run",
+            config.src.join("SUMMARY.md"),
+            "the book has no block to execute",
+        )
+        .help("add a ```bash block to a chapter; an empty run proves nothing")
+    })
+}

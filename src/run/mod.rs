@@ -1,0 +1,22 @@
+//! Runs plans: the only room that starts processes.
+
+mod capture;
+mod doc_test;
+mod drill;
+mod expectation;
+mod leftovers;
+mod probe;
+mod record;
+mod sandbox;
+mod scheduler;
+mod session;
+mod staging;
+mod stop;
+
+pub use capture::{HARD_LIMIT, KEPT_BYTES};
+pub use probe::{Probed, prepare};
+pub use record::{Blessing, Played};
+pub use sandbox::{Isolation, Sandbox, SandboxError};
+pub use scheduler::{Event, Limits, Surroundings, run};
+pub use staging::{Staging, StagingError};
+pub use stop::Stop;

@@ -1,0 +1,290 @@
+//! The throw-away system that blocks run in: bubblewrap under an unprivileged user.
+//!
+//! Run as root, bubblewrap would map root to root and keep its capabilities, so the user is dropped
+//! before it starts. `--unshare-all` is not used: it goes on without a namespace that the kernel
+//! refuses. What the sandbox must be is checked again from inside, by the session's prelude.
+
+use crate::config::Instance;
+use rustix::process::{geteuid, getuid};
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// How far blocks are kept from the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Own user, mount, PID, network, IPC and UTS namespaces.
+    Full,
+    /// The bare host, on explicit demand.
+    None,
+}
+
+impl Isolation {
+    /// Its name in reports and evidence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::None => "none",
+        }
+    }
+}
+
+/// This machine does not give us a sandbox: exit status 3.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// bubblewrap is not installed.
+    #[error(
+        "bubblewrap (`bwrap`) is not installed; blocks run only inside a sandbox\n  install it: apt-get install bubblewrap"
+    )]
+    NoBubblewrap,
+    /// It is, but the kernel or a security policy refuses namespaces.
+    #[error("this machine does not allow the sandbox: {said}\n  {fix}")]
+    Refused {
+        /// What bubblewrap said.
+        said: String,
+        /// What to enable.
+        fix: &'static str,
+    },
+    /// It started, but is not what it must be. Nothing was run in it.
+    #[error(
+        "the sandbox failed its check from inside: {0}\n  no block was run; please report this"
+    )]
+    Unsafe(String),
+    /// A process could not be started at all.
+    #[error("cannot start a sandbox")]
+    Spawn(#[source] std::io::Error),
+}
+
+/// The user that root becomes before bubblewrap starts: `nobody`, on every Linux.
+const UNPRIVILEGED: u32 = 65534;
+
+/// Where the instance's programs are seen inside.
+const PROGRAMS: &str = "/opt/runbook/bin";
+
+/// Bytes of each file system in memory. The default would be half of the machine's memory each.
+const TMPFS: &[(&str, &str)] = &[
+    ("/tmp", "268435456"),
+    ("/run", "16777216"),
+    ("/var", "536870912"),
+    ("/etc", "16777216"),
+    ("/root", "268435456"),
+];
+
+/// Bound read-only where the host has them; without them dynamic linking, TLS and names break.
+const ETC: &[&str] = &[
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/ssl",
+];
+
+/// A recipe from which any number of sandboxes are made.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    isolation: Isolation,
+    programs: Option<PathBuf>,
+    env: BTreeMap<String, String>,
+    users: Vec<String>,
+    net_admin: bool,
+}
+
+impl Sandbox {
+    /// A recipe for `instance`, with the programs in `programs`.
+    pub fn new(isolation: Isolation, instance: Option<&Instance>, programs: Option<&Path>) -> Self {
+        Self {
+            isolation,
+            programs: programs.map(Path::to_owned),
+            env: instance.map(|i| i.env.clone()).unwrap_or_default(),
+            users: instance.map(|i| i.users.clone()).unwrap_or_default(),
+            net_admin: instance.is_some_and(|i| i.net_admin),
+        }
+    }
+
+    /// How far blocks are kept from the host.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// A command that runs `bash` inside, with a clean environment; `bash` arguments follow.
+    ///
+    /// bubblewrap tells the host's process id of the sandbox on descriptor `info`.
+    pub(super) fn bash(&self, info: i32, home: &Path) -> Command {
+        let mut command = match self.isolation {
+            Isolation::Full => self.bubblewrap(info),
+            Isolation::None => {
+                super::leftovers::adopt_orphans();
+                Command::new("bash")
+            }
+        };
+        command.args(["--noprofile", "--norc"]);
+        let system = "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin";
+        let programs = match (self.isolation, &self.programs) {
+            (Isolation::Full, Some(_)) => format!("{PROGRAMS}:"),
+            (Isolation::None, Some(dir)) => format!("{}:", dir.display()),
+            (_, None) => String::new(),
+        };
+        let home = match self.isolation {
+            Isolation::Full => Path::new("/root"),
+            Isolation::None => {
+                command.current_dir(home);
+                home
+            }
+        };
+        command
+            .env_clear()
+            .env("PATH", programs + system)
+            .env("HOME", home)
+            .envs([
+                ("LC_ALL", "C.UTF-8"),
+                ("TZ", "UTC"),
+                ("TERM", "dumb"),
+                ("COLUMNS", "120"),
+                ("PAGER", "cat"),
+                ("SYSTEMD_PAGER", ""),
+                ("GIT_TERMINAL_PROMPT", "0"),
+                ("DEBIAN_FRONTEND", "noninteractive"),
+            ])
+            .envs(&self.env)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn bubblewrap(&self, info: i32) -> Command {
+        let mut command = Command::new("bwrap");
+        if geteuid().is_root() || getuid().is_root() {
+            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+        }
+        // The host's working directory may be closed to the unprivileged user.
+        command.current_dir("/");
+        command.args([
+            "--unshare-user",
+            "--unshare-ipc",
+            "--unshare-pid",
+            "--unshare-net",
+            "--unshare-uts",
+            "--unshare-cgroup-try",
+            "--uid",
+            "0",
+            "--gid",
+            "0",
+            "--hostname",
+            "runbook",
+            "--die-with-parent",
+            "--new-session",
+        ]);
+        if self.net_admin {
+            command.args(["--cap-add", "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW"]);
+        }
+        command.args(["--ro-bind", "/usr", "/usr"]);
+        for dir in ["bin", "sbin", "lib", "lib32", "lib64"] {
+            command.args(["--symlink", &format!("usr/{dir}"), &format!("/{dir}")]);
+        }
+        command.args(["--dev", "/dev", "--size", "67108864", "--tmpfs", "/dev/shm"]);
+        command.args(["--remount-ro", "/dev", "--proc", "/proc"]);
+        for (path, size) in TMPFS {
+            command.args(["--size", size, "--tmpfs", path]);
+        }
+        for path in ETC {
+            command.args(["--ro-bind-try", path, path]);
+        }
+        for path in ["/var/log", "/var/lib", "/var/tmp", "/var/cache"] {
+            command.args(["--dir", path]);
+        }
+        command.args(["--symlink", "/run", "/var/run"]);
+        if let Some(programs) = &self.programs {
+            command.arg("--ro-bind").arg(programs).arg(PROGRAMS);
+        }
+        command.args(["--remount-ro", "/", "--chdir", "/root"]);
+        command.args(["--info-fd", &info.to_string(), "--", "/usr/bin/bash"]);
+        command
+    }
+
+    /// What the session runs before the first block, on one line: makes the system usable, and
+    /// proves from inside that it is a sandbox. `canary` is a path that only the host has.
+    pub(super) fn prelude(&self, canary: &Path) -> String {
+        if self.isolation == Isolation::None {
+            return "ulimit -c 0".to_owned();
+        }
+        let users: String = std::iter::once("root")
+            .chain(self.users.iter().map(String::as_str))
+            .map(|user| format!("{user}:x:0:0::/root:/bin/bash\\n"))
+            .collect();
+        let groups: String = std::iter::once("root")
+            .chain(self.users.iter().map(String::as_str))
+            .map(|user| format!("{user}:x:0:\\n"))
+            .collect();
+        // Bits 12 and 13 of the capability mask: CAP_NET_ADMIN, CAP_NET_RAW.
+        let allowed = if self.net_admin { "0x3000" } else { "0" };
+        PRELUDE
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace("@USERS@", &users)
+            .replace("@GROUPS@", &groups)
+            .replace("@CAPABILITIES@", allowed)
+            .replace("@CANARY@", &quote(&canary.display().to_string()))
+    }
+}
+
+/// Builtins only: a program would cost a millisecond, and the check itself must not depend on one.
+const PRELUDE: &str = r#"
+for __rb_f in /proc/self/fd/*; do
+  __rb_f=${__rb_f##*/};
+  case $__rb_f in 0|1|2|3|4) ;; *) eval "exec $__rb_f>&-" 2>/dev/null ;; esac;
+done;
+umask 022;
+printf '@USERS@' >/etc/passwd;
+printf '@GROUPS@' >/etc/group;
+printf '127.0.0.1 localhost runbook\n::1 localhost\n' >/etc/hosts;
+printf 'passwd: files\ngroup: files\nhosts: files\n' >/etc/nsswitch.conf;
+ulimit -c 0; ulimit -u 512; ulimit -n 1024; ulimit -f 1048576; ulimit -d 4194304;
+__rb_bad=;
+read -r __rb_in __rb_out __rb_n </proc/self/uid_map || __rb_bad="no uid map; ";
+[[ $__rb_out != 0 ]] || __rb_bad+="the outer user is root; ";
+while read -r __rb_k __rb_v; do
+  case $__rb_k in
+    CapEff:|CapPrm:) (( (0x$__rb_v & ~@CAPABILITIES@) == 0 )) || __rb_bad+="capabilities $__rb_v; " ;;
+    NoNewPrivs:) [[ $__rb_v == 1 ]] || __rb_bad+="privileges can be gained; " ;;
+  esac;
+done </proc/self/status;
+while IFS=: read -r __rb_k __rb_v; do
+  case ${__rb_k// /} in Inter-*|face*|lo) ;; *) __rb_bad+="network interface $__rb_k; " ;; esac;
+done </proc/net/dev;
+for __rb_f in /usr/.rb-canary /.rb-canary /dev/.rb-canary /proc/sys/vm/swappiness; do
+  { : >>"$__rb_f"; } 2>/dev/null && __rb_bad+="$__rb_f can be written; ";
+done;
+[[ ! -e @CANARY@ ]] || __rb_bad+="the host's files are visible; ";
+for __rb_f in /proc/[0-9]*; do
+  case $__rb_f in /proc/1|/proc/$$) ;; *) __rb_bad+="a foreign process $__rb_f; " ;; esac;
+done;
+unset -v __rb_f __rb_in __rb_out __rb_n __rb_k __rb_v;
+[[ -z $__rb_bad ]] || { printf 'unsafe %s\0' "$__rb_bad" >&4; exit 99; }
+"#;
+
+/// A word that bash reads as exactly `text`.
+pub(super) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// What to do about a refusal, by what bubblewrap said of it.
+pub(super) fn refusal(said: &str) -> SandboxError {
+    let fix = if said.contains("uid map") || said.contains("loopback") {
+        "Ubuntu 24.04 and later: allow it with an AppArmor profile for /usr/bin/bwrap, or for a CI machine: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+    } else if said.contains("No permissions to create new namespace") || said.contains("EPERM") {
+        "in a container: start it with a seccomp profile that allows unshare and mount (docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined)"
+    } else if said.contains("mount proc") {
+        "in a container: start it with an unmasked /proc (docker run --security-opt systempaths=unconfined)"
+    } else if said.contains("No space left") || said.contains("max_user_namespaces") {
+        "enable user namespaces: sysctl -w user.max_user_namespaces=10000"
+    } else {
+        "enable unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone), or run on the bare host of a throw-away machine with `--sandbox none`"
+    };
+    SandboxError::Refused {
+        said: said.trim().replace('\n', " "),
+        fix,
+    }
+}
