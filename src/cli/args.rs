@@ -1,0 +1,159 @@
+//! The command line as clap reads it.
+
+use crate::markdown::duration;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Makes a troubleshooting runbook prove itself.
+///
+/// Without a command it speaks mdBook's preprocessor protocol on standard input.
+#[derive(Debug, Parser)]
+#[command(name = "mdbook-runbook", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check, run, link the alerts and build the site: all that CI needs
+    Verify(VerifyArgs),
+    /// Everything that needs no execution: pages, links, anchors, clicks, rules
+    Check(BookArgs),
+    /// Run drills and doc tests
+    Test(TestArgs),
+    /// Write `runbook_url` into the rule files
+    Alerts(AlertsArgs),
+    /// Build the site
+    Build(BuildArgs),
+    /// Tell mdBook whether a renderer is supported
+    #[command(hide = true)]
+    Supports {
+        /// The renderer.
+        renderer: String,
+    },
+}
+
+/// Which book.
+#[derive(Debug, Clone, Args)]
+pub struct BookArgs {
+    /// The folder that holds `book.toml` [default: here, or `book`]
+    pub book: Option<PathBuf>,
+}
+
+/// How blocks are run.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Sandboxes at a time [default: the number of processors]
+    #[arg(short, long)]
+    pub jobs: Option<usize>,
+    /// How far blocks are kept from this machine
+    #[arg(long, value_enum, default_value_t = SandboxMode::Auto)]
+    pub sandbox: SandboxMode,
+    /// The instance profile of `book.toml` to run against
+    #[arg(long, value_name = "PROFILE")]
+    pub instance: Option<String>,
+    /// Do not run the instance's `prepare` command
+    #[arg(long)]
+    pub no_prepare: bool,
+    /// Start nothing new after the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Wait at most this long for a recovery, whatever `resolve-within` says
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub patience: Option<Duration>,
+    /// Also write the results: `junit=FILE`, `json=FILE`
+    #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
+    pub report: Vec<String>,
+}
+
+/// `--sandbox`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SandboxMode {
+    /// A sandbox, or exit status 3 where the machine does not allow one
+    Auto,
+    /// The bare host: blocks can do anything that you can; one at a time
+    None,
+}
+
+/// `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Which book.
+    #[command(flatten)]
+    pub book: BookArgs,
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Run everything, also what has evidence with the same inputs
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// `test`.
+#[derive(Debug, Clone, Args)]
+pub struct TestArgs {
+    /// Only drills and doc tests whose page or cause contains one of these
+    pub filter: Vec<String>,
+    /// The folder that holds `book.toml` [default: here, or `book`]
+    #[arg(long, short = 'C', value_name = "BOOK")]
+    pub book: Option<PathBuf>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Skip what has evidence with the same inputs
+    #[arg(long)]
+    pub stale: bool,
+    /// Run the K-th of N parts, split by recorded time: `2/5`
+    #[arg(long, value_name = "K/N", value_parser = parse_shard)]
+    pub shard: Option<(usize, usize)>,
+    /// Rewrite `{output}` fences that do not match
+    #[arg(long)]
+    pub bless: bool,
+    /// Leave the resolutions out: a drill that recovers all the same is `self-healed`
+    #[arg(long)]
+    pub control: bool,
+}
+
+/// `alerts`.
+#[derive(Debug, Clone, Args)]
+pub struct AlertsArgs {
+    /// Which book.
+    #[command(flatten)]
+    pub book: BookArgs,
+    /// Write nothing; fail with the difference if a link is not as it must be
+    #[arg(long)]
+    pub locked: bool,
+}
+
+/// `build`.
+#[derive(Debug, Clone, Args)]
+pub struct BuildArgs {
+    /// Which book.
+    #[command(flatten)]
+    pub book: BookArgs,
+    /// Where to build the site [default: mdBook's `build-dir`]
+    #[arg(long, short, value_name = "DIR")]
+    pub dest_dir: Option<PathBuf>,
+    /// How to run what is stale, where `run` in `book.toml` asks for it.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "write a number with ms, s, m or h, such as `90s`".to_owned())
+}
+
+fn parse_shard(text: &str) -> Result<(usize, usize), String> {
+    let (index, count) = text.split_once('/').ok_or("write it as `2/5`")?;
+    let index: usize = index.parse().map_err(|_| "write it as `2/5`")?;
+    let count: usize = count.parse().map_err(|_| "write it as `2/5`")?;
+    if (1..=count).contains(&index) {
+        Ok((index, count))
+    } else {
+        Err(format!("there is no part {index} of {count}"))
+    }
+}

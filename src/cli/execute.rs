@@ -1,0 +1,185 @@
+//! Runs what must be run of a book, and keeps evidence of it.
+
+use super::CliError;
+use super::args::{RunArgs, SandboxMode};
+use super::open::Opened;
+use super::output::Output;
+use crate::evidence::{Store, Subject};
+use crate::plan::Job;
+use crate::run::{
+    Event, Isolation, Limits, Played, Probed, Sandbox, Staging, Stop, Surroundings, prepare,
+};
+use std::collections::BTreeMap;
+
+/// What `execute` is asked to do.
+pub(super) struct Request<'a> {
+    pub(super) run: &'a RunArgs,
+    /// Show good evidence with the same inputs instead of running again.
+    pub(super) reuse: bool,
+    pub(super) control: bool,
+    pub(super) bless: bool,
+}
+
+/// What came of it.
+pub(super) struct Executed {
+    /// In the order of the book.
+    pub(super) played: Vec<Played>,
+    /// Hashes of the inputs of every job, as they are now.
+    pub(super) inputs: BTreeMap<Subject, String>,
+    pub(super) interrupted: bool,
+}
+
+/// Runs `jobs`, all of them of `opened`'s book.
+pub(super) fn execute(
+    opened: &Opened,
+    jobs: Vec<Job>,
+    store: &mut Store,
+    request: &Request<'_>,
+    output: &mut Output,
+) -> Result<Executed, CliError> {
+    let stop = Stop::on_signals().map_err(CliError::Signals)?;
+    let config = &opened.config;
+    let instance = config.instance.as_ref();
+    if let Some(instance) = instance.filter(|_| !request.run.no_prepare) {
+        prepare(instance, &config.root).map_err(CliError::Prepare)?;
+    }
+    let mut staging = Staging::collect(config)?;
+    let hash = *staging.hash();
+    let isolation = isolation(request.run.sandbox, output);
+    let sandbox = Sandbox::new(isolation, instance, Some(staging.copy()?));
+    let mut probed = Probed::version(&sandbox, instance, &stop)?;
+    if let Some(failure) = &probed.failure {
+        return Err(CliError::Probe(failure.clone()));
+    }
+    let surroundings = surroundings(opened, &hash, &probed, isolation);
+    let order: Vec<Subject> = jobs.iter().map(Job::subject).collect();
+    let jobs: Vec<(Job, String)> = jobs
+        .into_iter()
+        .map(|job| (job.inputs(&surroundings), job))
+        .map(|(inputs, job)| (job, inputs))
+        .collect();
+    let inputs = jobs
+        .iter()
+        .map(|(job, inputs)| (job.subject(), inputs.clone()))
+        .collect();
+    let (reused, mut fresh) = split(jobs, store, request);
+    fresh.sort_by_key(|(job, _)| {
+        let last = store.last(&job.subject());
+        std::cmp::Reverse(last.map_or(u64::MAX, |evidence| evidence.total_ms))
+    });
+    let needs_probing = fresh.iter().any(|(job, _)| !job.needs().is_empty());
+    if let Some(instance) = instance.filter(|_| needs_probing) {
+        probed.capabilities(&sandbox, instance, &stop)?;
+    }
+    let limits = limits(request, isolation);
+    let mut played: BTreeMap<Subject, Played> = BTreeMap::new();
+    for evidence in reused {
+        output.ended(&evidence);
+        played.insert(evidence.evidence.subject.clone(), evidence);
+    }
+    output.expect(fresh.len());
+    let surroundings = Surroundings {
+        sandbox: &sandbox,
+        instance,
+        probed: &probed,
+        limits: &limits,
+        stop: &stop,
+    };
+    let mut kept = Ok(());
+    crate::run::run(&surroundings, fresh, |event| match event {
+        Event::Started(subject) => output.started(&subject),
+        Event::Finished(ended) => {
+            output.ended(&ended);
+            if !request.control && kept.is_ok() {
+                kept = store.keep(ended.evidence.clone());
+            }
+            played.insert(ended.evidence.subject.clone(), *ended);
+        }
+    })?;
+    kept?;
+    let played = order
+        .iter()
+        .filter_map(|subject| played.remove(subject))
+        .collect();
+    Ok(Executed {
+        played,
+        inputs,
+        interrupted: stop.is_set(),
+    })
+}
+
+fn limits(request: &Request<'_>, isolation: Isolation) -> Limits {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Limits {
+        // On the bare host ports and files are shared by all.
+        jobs: match isolation {
+            Isolation::Full => request.run.jobs.unwrap_or(processors),
+            Isolation::None => 1,
+        },
+        fail_fast: request.run.fail_fast,
+        control: request.control,
+        bless: request.bless,
+        patience: request.run.patience,
+    }
+}
+
+fn isolation(mode: SandboxMode, output: &mut Output) -> Isolation {
+    match mode {
+        SandboxMode::Auto => Isolation::Full,
+        SandboxMode::None => {
+            output.warn(
+                "--sandbox none: blocks run on this machine itself, with all that you may do",
+            );
+            Isolation::None
+        }
+    }
+}
+
+/// Good evidence with the same inputs, and the jobs without it.
+fn split(
+    jobs: Vec<(Job, String)>,
+    store: &Store,
+    request: &Request<'_>,
+) -> (Vec<Played>, Vec<(Job, String)>) {
+    let mut reused = Vec::new();
+    let mut fresh = Vec::new();
+    for (job, inputs) in jobs {
+        let subject = job.subject();
+        match store.reusable(&subject, &inputs).filter(|_| request.reuse) {
+            Some(evidence) => reused.push(Played {
+                evidence: evidence.clone(),
+                findings: Vec::new(),
+                blessings: Vec::new(),
+                reused: true,
+            }),
+            None => fresh.push((job, inputs)),
+        }
+    }
+    (reused, fresh)
+}
+
+/// Hash of everything that a job depends on beside its own page.
+fn surroundings(
+    opened: &Opened,
+    programs: &blake3::Hash,
+    probed: &Probed,
+    isolation: Isolation,
+) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(programs.as_bytes());
+    let rest = (
+        this_program(),
+        &opened.config.instance,
+        &probed.version,
+        isolation.name(),
+    );
+    hasher.update(format!("{rest:?}").as_bytes());
+    hasher.finalize()
+}
+
+/// Tells one build of this tool from another: the version alone would hide a changed runner.
+fn this_program() -> String {
+    let metadata = std::env::current_exe().and_then(std::fs::metadata);
+    let build = metadata.and_then(|meta| Ok((meta.len(), meta.modified()?)));
+    format!("{} {:?}", env!("CARGO_PKG_VERSION"), build.ok())
+}

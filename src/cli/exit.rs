@@ -1,0 +1,26 @@
+//! The exit statuses of the program.
+
+use std::process::ExitCode;
+
+/// What a run came to, for whoever called it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All holds.
+    Good = 0,
+    /// The book, its rules or a drill is not as it must be.
+    Findings = 1,
+    /// The command line or the configuration cannot be used.
+    Usage = 2,
+    /// The machine lacks something, which was named with how to install it.
+    Machine = 3,
+    /// Another run of the same book is active.
+    Busy = 75,
+    /// A signal ended the run.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

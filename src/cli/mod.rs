@@ -1,0 +1,131 @@
+//! One file a command: each calls rooms, and nothing else.
+
+mod args;
+mod bless;
+mod execute;
+mod exit;
+mod open;
+mod output;
+mod test;
+
+pub use args::Cli;
+pub use exit::Exit;
+pub use output::Output;
+
+use crate::book::BookError;
+use crate::config::ConfigError;
+use crate::evidence::StoreError;
+use crate::finding::Finding;
+use crate::report::{Summary, to_json, to_junit};
+use crate::run::{Played, SandboxError, StagingError};
+use args::{Command, RunArgs};
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// There is no book here.
+    #[error("no book here: `{0}` is missing\n  name the folder that holds `book.toml`")]
+    NoBook(PathBuf),
+    /// `book.toml` cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The chapters cannot be read.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// The filter leaves nothing.
+    #[error("no drill or doc test matches `{0}`")]
+    NothingSelected(String),
+    /// This machine has no sandbox for us.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The instance's programs cannot be used.
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    /// The instance's own build failed.
+    #[error("cannot prepare the instance")]
+    Prepare(#[source] io::Error),
+    /// The instance cannot say its version.
+    #[error("the instance cannot be probed: {0}")]
+    Probe(String),
+    /// Evidence cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Signals cannot be caught.
+    #[error("cannot catch signals")]
+    Signals(#[source] io::Error),
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The command line asks for something that there is not.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl CliError {
+    /// The exit status that tells what kind of obstacle it is.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Sandbox(_) => Exit::Machine,
+            _ => Exit::Usage,
+        }
+    }
+}
+
+/// Runs the command that was given.
+pub fn run(cli: &Cli, output: &mut Output) -> Result<Exit, CliError> {
+    match &cli.command {
+        Some(Command::Test(args)) => test::run(args, output),
+        _ => Err(CliError::Usage("not here yet".to_owned())),
+    }
+}
+
+/// Shows findings and summary; the exit status that follows from them.
+fn finish(summary: &Summary, findings: &[Finding], interrupted: bool, output: &Output) -> Exit {
+    output.findings(findings);
+    output.line(&summary.line());
+    if interrupted {
+        output.line("interrupted: what was not run is not verified");
+        return Exit::Interrupted;
+    }
+    let all = summary.drills.0 == summary.drills.1 && summary.doc_tests.0 == summary.doc_tests.1;
+    if summary.errors == 0 && all {
+        Exit::Good
+    } else {
+        Exit::Findings
+    }
+}
+
+/// Writes the reports that `--report` asks for.
+fn write_reports(
+    args: &RunArgs,
+    summary: &Summary,
+    played: &[Played],
+    findings: &[Finding],
+) -> Result<(), CliError> {
+    for report in &args.report {
+        let (format, path) = report.split_once('=').unwrap_or((report, ""));
+        let text = match format {
+            "json" if !path.is_empty() => to_json(summary, played, findings),
+            "junit" if !path.is_empty() => {
+                to_junit(played).map_err(|error| CliError::Usage(error.to_string()))?
+            }
+            _ => {
+                return Err(CliError::Usage(format!(
+                    "`--report {report}` is not `junit=FILE` or `json=FILE`"
+                )));
+            }
+        };
+        std::fs::write(path, text).map_err(|source| CliError::Write {
+            path: path.into(),
+            source,
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! A book, opened: its configuration, its pages, and what is wrong with them as written.
+
+use super::CliError;
+use crate::book;
+use crate::config::Config;
+use crate::finding::Finding;
+use crate::page::Page;
+use crate::plan::{self, Plan};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything that is known without running anything.
+pub(super) struct Opened {
+    pub(super) config: Config,
+    pub(super) pages: Vec<Arc<Page>>,
+    pub(super) plan: Plan,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Opens the book in `dir`, or here, or in `./book`.
+pub(super) fn open(dir: Option<&PathBuf>, profile: Option<&str>) -> Result<Opened, CliError> {
+    let root = root(dir)?;
+    let config = Config::load(&root, profile)?;
+    let (pages, mut findings) = book::pages(&config)?;
+    let (plan, more) = plan::plan(&pages);
+    findings.extend(more);
+    findings.extend(plan::nothing_to_run(&plan, &config));
+    findings.extend(crate::check::static_findings(&pages, &config));
+    Ok(Opened {
+        config,
+        pages,
+        plan,
+        findings,
+    })
+}
+
+fn root(dir: Option<&PathBuf>) -> Result<PathBuf, CliError> {
+    if let Some(dir) = dir {
+        return if dir.join("book.toml").is_file() {
+            Ok(dir.clone())
+        } else {
+            Err(CliError::NoBook(dir.join("book.toml")))
+        };
+    }
+    ["", "book"]
+        .map(Path::new)
+        .into_iter()
+        .find(|dir| dir.join("book.toml").is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| CliError::NoBook("book.toml".into()))
+}

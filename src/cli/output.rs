@@ -1,0 +1,110 @@
+//! The only way out: results on standard output, findings and progress on standard error.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this file is where the program prints"
+)]
+
+use crate::evidence::Subject;
+use crate::finding::Finding;
+use crate::report;
+use crate::run::Played;
+use std::io::{IsTerminal, Write, stderr};
+
+/// Knows what the terminal can do, and how far the run is.
+#[derive(Debug)]
+pub struct Output {
+    colour: bool,
+    progress: bool,
+    github: bool,
+    n_expected: usize,
+    n_ended: usize,
+}
+
+impl Output {
+    /// Looks at the terminal and the environment once.
+    pub fn new() -> Self {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let terminal = stderr().is_terminal();
+        Self {
+            colour: terminal && !is_set("NO_COLOR"),
+            progress: terminal && !is_set("CI"),
+            github: is_set("GITHUB_ACTIONS"),
+            n_expected: 0,
+            n_ended: 0,
+        }
+    }
+
+    /// This many jobs will end.
+    pub(super) fn expect(&mut self, jobs: usize) {
+        self.n_expected = jobs;
+        self.n_ended = 0;
+    }
+
+    /// A job has begun.
+    pub(super) fn started(&mut self, subject: &Subject) {
+        if self.progress {
+            eprint!(
+                "\r\x1b[K[{}/{}] {}",
+                self.n_ended,
+                self.n_expected,
+                subject.title()
+            );
+            // Progress that cannot be shown is no fault.
+            let _ = stderr().flush();
+        }
+    }
+
+    /// A job has ended.
+    pub(super) fn ended(&mut self, played: &Played) {
+        self.n_ended += 1;
+        self.clear();
+        println!("{}", report::terminal::ended(played));
+    }
+
+    fn clear(&self) {
+        if self.progress {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    /// Findings, in order.
+    pub(super) fn findings(&self, findings: &[Finding]) {
+        self.clear();
+        for finding in findings {
+            eprintln!("{}\n", report::terminal::finding(finding, self.colour));
+        }
+        if self.github {
+            print!("{}", report::annotations(findings));
+        }
+    }
+
+    /// A line of the result.
+    pub(super) fn line(&self, text: &str) {
+        self.clear();
+        println!("{text}");
+    }
+
+    /// Something that the user must know, but that is no finding.
+    pub(super) fn warn(&self, text: &str) {
+        self.clear();
+        eprintln!("warning: {text}");
+    }
+
+    /// Why we could not work, with its causes.
+    pub fn error(&self, error: &dyn std::error::Error) {
+        self.clear();
+        eprintln!("error: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            eprintln!("  caused by: {cause}");
+            source = cause.source();
+        }
+    }
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self::new()
+    }
+}

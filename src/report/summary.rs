@@ -1,0 +1,97 @@
+//! What a run came to, counted from what was played.
+
+use crate::evidence::Verdict;
+use crate::finding::{Finding, Severity};
+use crate::plan::Accounting;
+use crate::run::Played;
+
+/// The numbers of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Drills that recovered, and all drills.
+    pub drills: (usize, usize),
+    /// Doc tests that passed, and all of them.
+    pub doc_tests: (usize, usize),
+    /// Drills and doc tests that the instance cannot run.
+    pub not_applicable: usize,
+    /// Drills and doc tests taken from evidence.
+    pub reused: usize,
+    /// Where every block of the book went.
+    pub blocks: Accounting,
+    /// The longest of the shortest ways to a resolution, in clicks.
+    pub longest_path: Option<usize>,
+    /// Alerts whose link is right, and all alerts.
+    pub alerts: Option<(usize, usize)>,
+    /// Errors found.
+    pub errors: usize,
+    /// Warnings found.
+    pub warnings: usize,
+}
+
+impl Summary {
+    /// Counts what was played and found.
+    pub fn new(played: &[Played], blocks: Accounting, findings: &[Finding]) -> Self {
+        let mut summary = Self {
+            blocks,
+            ..Self::default()
+        };
+        for played in played {
+            let verdict = &played.evidence.verdict;
+            summary.reused += usize::from(played.reused);
+            if matches!(verdict, Verdict::NotApplicable { .. }) {
+                summary.not_applicable += 1;
+                continue;
+            }
+            let count = match played.evidence.subject.cause {
+                Some(_) => &mut summary.drills,
+                None => &mut summary.doc_tests,
+            };
+            count.1 += 1;
+            count.0 += usize::from(verdict.is_good());
+        }
+        summary.count(findings);
+        summary
+    }
+
+    /// Counts findings anew.
+    pub fn count(&mut self, findings: &[Finding]) {
+        let of = |severity| findings.iter().filter(|f| f.severity == severity).count();
+        self.errors = of(Severity::Error);
+        self.warnings = of(Severity::Warning);
+    }
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        let mut parts = vec![
+            format!("{}/{} drills recovered", self.drills.0, self.drills.1),
+            format!("{}/{} doc tests passed", self.doc_tests.0, self.doc_tests.1),
+            format!(
+                "{} blocks executed, {} waived",
+                self.blocks.executed, self.blocks.waived
+            ),
+        ];
+        if self.not_applicable > 0 {
+            parts.push(format!("{} not applicable", self.not_applicable));
+        }
+        if self.reused > 0 {
+            parts.push(format!("{} from evidence", self.reused));
+        }
+        if let Some(clicks) = self.longest_path {
+            parts.push(format!("longest click path {clicks}"));
+        }
+        if let Some((linked, all)) = self.alerts {
+            parts.push(format!("{linked}/{all} alerts linked"));
+        }
+        if self.errors > 0 {
+            parts.push(plural(self.errors, "error"));
+        }
+        if self.warnings > 0 {
+            parts.push(plural(self.warnings, "warning"));
+        }
+        parts.join(" · ")
+    }
+}
+
+fn plural(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
