@@ -42,7 +42,7 @@ fn root(dir: Option<&PathBuf>) -> Result<PathBuf, CliError> {
             Err(CliError::NoBook(dir.join("book.toml")))
         };
     }
-    ["", "book"]
+    [".", "book"]
         .map(Path::new)
         .into_iter()
         .find(|dir| dir.join("book.toml").is_file())

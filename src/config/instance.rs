@@ -42,6 +42,8 @@ pub struct Instance {
     pub users: Vec<String>,
     /// Blocks may change the sandbox's own network: `CAP_NET_ADMIN`, `CAP_NET_RAW`.
     pub net_admin: bool,
+    /// Size of the sandbox's `/var` in MiB; it is memory, taken only as it is filled.
+    pub disk_mib: u64,
     /// Capability to a command that succeeds on a ready instance which has it.
     pub capabilities: BTreeMap<String, String>,
 }
@@ -63,6 +65,7 @@ struct Raw {
     env: BTreeMap<String, String>,
     users: Vec<String>,
     net_admin: bool,
+    disk_mib: Option<u64>,
     capabilities: BTreeMap<String, String>,
 }
 
@@ -107,6 +110,7 @@ pub(super) fn read(
         env: raw.env,
         users: raw.users,
         net_admin: raw.net_admin,
+        disk_mib: raw.disk_mib.unwrap_or(512),
         capabilities: raw.capabilities,
     }))
 }

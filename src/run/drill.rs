@@ -62,7 +62,7 @@ impl Drill<'_> {
     fn bad(&self, bad: &BadStep<'_>, verdict: Verdict, title: &str) -> Failed {
         let finding = bad.finding(verdict_check(&verdict), title).related(
             self.cause.place.clone(),
-            format!("drill `{}`", self.cause.name),
+            format!("in the drill of `{}`", self.cause.name),
         );
         let help = match verdict {
             Verdict::BaselineRed => {
@@ -186,10 +186,12 @@ impl Drill<'_> {
             return Ok(());
         }
         let detail = match after {
-            Ok(after) => TextDiff::from_lines(&before, &after)
-                .unified_diff()
-                .header("before the fault", "after the recovery")
-                .to_string(),
+            Ok(after) => super::expectation::shortened(
+                &TextDiff::from_lines(&before, &after)
+                    .unified_diff()
+                    .header("before the fault", "after the recovery")
+                    .to_string(),
+            ),
             Err(words) => words,
         };
         let finding = Finding::error(
@@ -378,10 +380,9 @@ pub(super) fn leftovers(recorder: &mut Recorder<'_>) -> Result<Vec<String>, Fail
     }
     let mut pause = Duration::from_millis(2);
     loop {
-        let (_, printed) =
-            recorder.quiet_command(super::leftovers::LIST, Duration::from_secs(10))?;
-        if printed.trim().is_empty() || pause > Duration::from_millis(200) {
-            return Ok(printed.lines().map(str::to_owned).collect());
+        let left = recorder.processes()?;
+        if left.is_empty() || pause > Duration::from_millis(200) {
+            return Ok(left);
         }
         if !recorder.session.pause(pause) {
             return Err(Failed::interrupted());

@@ -152,10 +152,26 @@ fn difference(pattern: &str, printed: &str) -> String {
     } else {
         format!("{printed}\n")
     };
-    TextDiff::from_lines(pattern, &printed)
+    let diff = TextDiff::from_lines(pattern, &printed)
         .unified_diff()
         .header("expected", "printed")
-        .to_string()
+        .to_string();
+    shortened(&diff)
+}
+
+/// At most 40 lines: what a screen holds beside the message.
+pub(super) fn shortened(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= 40 {
+        return text.to_owned();
+    }
+    let cut = lines.len() - 35;
+    let (head, tail) = (&lines[..25], &lines[lines.len() - 10..]);
+    format!(
+        "{}\n[… {cut} lines …]\n{}\n",
+        head.join("\n"),
+        tail.join("\n")
+    )
 }
 
 #[cfg(test)]

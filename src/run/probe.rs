@@ -3,7 +3,7 @@
 use super::drill::start;
 use super::record::Recorder;
 use super::sandbox::{Sandbox, SandboxError};
-use super::session::{Request, Session};
+use super::session::{Manner, Request, Session};
 use super::stop::Stop;
 use crate::config::Instance;
 use crate::evidence::Outcome;
@@ -33,7 +33,8 @@ impl Probed {
         stop: &Stop,
     ) -> Result<Self, SandboxError> {
         let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
-        let mut session = Session::start(sandbox, "book.toml", home.path(), stop)?;
+        let mut session = Session::start(sandbox, home.path(), stop)?;
+        session.ready("book.toml")?;
         let mut probed = Self::default();
         if let Some(command) = instance.and_then(|i| i.version.as_deref()) {
             match run(&mut session, command) {
@@ -54,7 +55,8 @@ impl Probed {
         stop: &Stop,
     ) -> Result<(), SandboxError> {
         let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
-        let session = Session::start(sandbox, "book.toml", home.path(), stop)?;
+        let mut session = Session::start(sandbox, home.path(), stop)?;
+        session.ready("book.toml")?;
         let mut recorder = Recorder::new(session, false);
         if start(Some(instance), &mut recorder).is_err() {
             // Each drill will say at length that the instance does not get ready.
@@ -74,7 +76,7 @@ fn run(session: &mut Session<'_>, code: &str) -> Result<String, String> {
         code,
         line: 1,
         timeout: LIMIT,
-        interrupt: None,
+        manner: Manner::Apart,
     });
     let printed = reply.capture.text();
     match reply.outcome {

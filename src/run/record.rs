@@ -2,7 +2,8 @@
 
 use super::capture::for_evidence;
 use super::expectation::{Unmet, judge, seconds};
-use super::session::{Reply, Request, Session, millis};
+use super::leftovers::LIST;
+use super::session::{Manner, Reply, Request, Session, millis};
 use crate::evidence::{Evidence, Outcome, Stage, StageRecord, StepRecord, Verdict};
 use crate::finding::Finding;
 use crate::page::{DEFAULT_TIMEOUT, Step};
@@ -44,6 +45,16 @@ impl Failed {
         Self {
             verdict,
             finding: Some(Box::new(finding)),
+        }
+    }
+
+    /// The instance lacks the capability `missing`.
+    pub(super) fn not_applicable(missing: &str) -> Self {
+        Self {
+            verdict: Verdict::NotApplicable {
+                missing: missing.to_owned(),
+            },
+            finding: None,
         }
     }
 
@@ -106,7 +117,7 @@ pub(super) struct Recorder<'a> {
     stages: Vec<StageRecord>,
     stage_start: Instant,
     bless: bool,
-    pub(super) blessings: Vec<Blessing>,
+    blessings: Vec<Blessing>,
 }
 
 impl<'a> Recorder<'a> {
@@ -137,10 +148,10 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The protocol so far; nothing is left in it.
-    pub(super) fn take(&mut self) -> Vec<StageRecord> {
+    /// The session, the protocol, and the fences to rewrite.
+    pub(super) fn finish(mut self) -> (Session<'a>, (Vec<StageRecord>, Vec<Blessing>)) {
         self.end_stage();
-        std::mem::take(&mut self.stages)
+        (self.session, (self.stages, self.blessings))
     }
 
     fn note(&mut self, record: StepRecord) {
@@ -174,7 +185,7 @@ impl<'a> Recorder<'a> {
             code: &step.code,
             line: step.first_line,
             timeout: step.timeout,
-            interrupt: step.interrupt,
+            manner: step.interrupt.map_or(Manner::Typed, Manner::Interrupted),
         });
         let printed = reply.capture.text();
         let mut judged = judge(&step.expectation, &reply.outcome, &printed);
@@ -226,11 +237,29 @@ impl<'a> Recorder<'a> {
         code: &str,
         timeout: Duration,
     ) -> Result<(Outcome, String), Failed> {
+        self.unrecorded(code, timeout, Manner::Apart)
+    }
+
+    /// Processes of the sandbox besides the session. Asked without a subshell, which would be one.
+    pub(super) fn processes(&mut self) -> Result<Vec<String>, Failed> {
+        let (_, printed) = self.unrecorded(LIST, Duration::from_secs(10), Manner::Typed)?;
+        Ok(printed
+            .lines()
+            .map(|line| line.chars().take(100).collect())
+            .collect())
+    }
+
+    fn unrecorded(
+        &mut self,
+        code: &str,
+        timeout: Duration,
+        manner: Manner,
+    ) -> Result<(Outcome, String), Failed> {
         let reply = self.session.run(&Request {
             code,
             line: 1,
             timeout,
-            interrupt: None,
+            manner,
         });
         if reply.stopped {
             return Err(Failed::interrupted());

@@ -63,12 +63,11 @@ const UNPRIVILEGED: u32 = 65534;
 const PROGRAMS: &str = "/opt/runbook/bin";
 
 /// Bytes of each file system in memory. The default would be half of the machine's memory each.
-const TMPFS: &[(&str, &str)] = &[
-    ("/tmp", "268435456"),
-    ("/run", "16777216"),
-    ("/var", "536870912"),
-    ("/etc", "16777216"),
-    ("/root", "268435456"),
+const TMPFS: &[(&str, u64)] = &[
+    ("/tmp", 256 << 20),
+    ("/run", 16 << 20),
+    ("/etc", 16 << 20),
+    ("/root", 256 << 20),
 ];
 
 /// Bound read-only where the host has them; without them dynamic linking, TLS and names break.
@@ -88,6 +87,16 @@ pub struct Sandbox {
     env: BTreeMap<String, String>,
     users: Vec<String>,
     net_admin: bool,
+    disk: u64,
+    bubblewrap: Option<PathBuf>,
+}
+
+/// Looked up on our own PATH: the command's is the sandbox's.
+fn bubblewrap() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join("bwrap"))
+        .find(|program| program.is_file())
 }
 
 impl Sandbox {
@@ -96,9 +105,11 @@ impl Sandbox {
         Self {
             isolation,
             programs: programs.map(Path::to_owned),
+            bubblewrap: bubblewrap(),
             env: instance.map(|i| i.env.clone()).unwrap_or_default(),
             users: instance.map(|i| i.users.clone()).unwrap_or_default(),
             net_admin: instance.is_some_and(|i| i.net_admin),
+            disk: instance.map_or(512, |i| i.disk_mib) << 20,
         }
     }
 
@@ -110,9 +121,9 @@ impl Sandbox {
     /// A command that runs `bash` inside, with a clean environment; `bash` arguments follow.
     ///
     /// bubblewrap tells the host's process id of the sandbox on descriptor `info`.
-    pub(super) fn bash(&self, info: i32, home: &Path) -> Command {
+    pub(super) fn bash(&self, info: i32, home: &Path) -> Result<Command, SandboxError> {
         let mut command = match self.isolation {
-            Isolation::Full => self.bubblewrap(info),
+            Isolation::Full => self.bubblewrap(info)?,
             Isolation::None => {
                 super::leftovers::adopt_orphans();
                 Command::new("bash")
@@ -148,11 +159,12 @@ impl Sandbox {
             ])
             .envs(&self.env)
             .stdin(Stdio::null());
-        command
+        Ok(command)
     }
 
-    fn bubblewrap(&self, info: i32) -> Command {
-        let mut command = Command::new("bwrap");
+    fn bubblewrap(&self, info: i32) -> Result<Command, SandboxError> {
+        let program = self.bubblewrap.as_ref().ok_or(SandboxError::NoBubblewrap)?;
+        let mut command = Command::new(program);
         if geteuid().is_root() || getuid().is_root() {
             command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
         }
@@ -183,8 +195,8 @@ impl Sandbox {
         }
         command.args(["--dev", "/dev", "--size", "67108864", "--tmpfs", "/dev/shm"]);
         command.args(["--remount-ro", "/dev", "--proc", "/proc"]);
-        for (path, size) in TMPFS {
-            command.args(["--size", size, "--tmpfs", path]);
+        for (path, size) in TMPFS.iter().chain([&("/var", self.disk)]) {
+            command.args(["--size", &size.to_string(), "--tmpfs", path]);
         }
         for path in ETC {
             command.args(["--ro-bind-try", path, path]);
@@ -198,7 +210,7 @@ impl Sandbox {
         }
         command.args(["--remount-ro", "/", "--chdir", "/root"]);
         command.args(["--info-fd", &info.to_string(), "--", "/usr/bin/bash"]);
-        command
+        Ok(command)
     }
 
     /// What the session runs before the first block, on one line: makes the system usable, and
@@ -234,14 +246,14 @@ impl Sandbox {
 const PRELUDE: &str = r#"
 for __rb_f in /proc/self/fd/*; do
   __rb_f=${__rb_f##*/};
-  case $__rb_f in 0|1|2|3|4) ;; *) eval "exec $__rb_f>&-" 2>/dev/null ;; esac;
+  case $__rb_f in 0|1|2|3|4|6) ;; *) eval "exec $__rb_f>&-" 2>/dev/null ;; esac;
 done;
 umask 022;
 printf '@USERS@' >/etc/passwd;
 printf '@GROUPS@' >/etc/group;
 printf '127.0.0.1 localhost runbook\n::1 localhost\n' >/etc/hosts;
 printf 'passwd: files\ngroup: files\nhosts: files\n' >/etc/nsswitch.conf;
-ulimit -c 0; ulimit -u 512; ulimit -n 1024; ulimit -f 1048576; ulimit -d 4194304;
+ulimit -c 0; ulimit -u 512; ulimit -n 1024; ulimit -d 4194304;
 __rb_bad=;
 read -r __rb_in __rb_out __rb_n </proc/self/uid_map || __rb_bad="no uid map; ";
 [[ $__rb_out != 0 ]] || __rb_bad+="the outer user is root; ";

@@ -4,7 +4,7 @@ use super::doc_test;
 use super::drill::Drill;
 use super::probe::Probed;
 use super::record::{Blessing, Failed, Played, Recorder};
-use super::sandbox::{Sandbox, SandboxError};
+use super::sandbox::{Isolation, Sandbox, SandboxError};
 use super::session::{Session, millis};
 use super::stop::Stop;
 use crate::config::Instance;
@@ -12,11 +12,12 @@ use crate::evidence::{Evidence, SCHEMA, StageRecord, Subject, Verdict};
 use crate::finding::Finding;
 use crate::plan::Job;
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// What the runner tells while it runs.
 #[derive(Debug)]
@@ -71,17 +72,24 @@ pub fn run(
     jobs: Vec<(Job, String)>,
     mut on_event: impl FnMut(Event),
 ) -> Result<(), SandboxError> {
-    let queue = Mutex::new(VecDeque::from(jobs));
-    let halt = AtomicBool::new(false);
+    let (undertaker, ended): (Sender<Prepared<'_>>, Receiver<_>) = channel();
+    let shared = Arc::new(Shared {
+        queue: Mutex::new(VecDeque::from(jobs)),
+        halt: AtomicBool::new(false),
+        undertaker,
+    });
+    let halt = Halt(Arc::downgrade(&shared));
     let (sender, receiver): (Sender<_>, Receiver<_>) = channel();
     let mut result = Ok(());
     thread::scope(|scope| {
+        scope.spawn(move || ended.into_iter().for_each(drop));
         for _ in 0..surroundings.limits.jobs.max(1) {
             let sender = sender.clone();
-            let (queue, halt) = (&queue, &halt);
-            scope.spawn(move || work(surroundings, queue, halt, &sender));
+            let shared = Arc::clone(&shared);
+            scope.spawn(move || work(surroundings, &shared, &sender));
         }
-        drop(sender);
+        // The undertaker goes home when the last worker has let go of its door.
+        drop((sender, shared));
         for message in receiver {
             match message {
                 Ok(event) => {
@@ -89,12 +97,12 @@ pub fn run(
                         && surroundings.limits.fail_fast
                         && !played.findings.is_empty()
                     {
-                        halt.store(true, Ordering::Relaxed);
+                        halt.set();
                     }
                     on_event(event);
                 }
                 Err(error) => {
-                    halt.store(true, Ordering::Relaxed);
+                    halt.set();
                     result = Err(error);
                 }
             }
@@ -103,35 +111,82 @@ pub fn run(
     result
 }
 
-fn work(
-    surroundings: &Surroundings<'_>,
-    queue: &Mutex<VecDeque<(Job, String)>>,
-    halt: &AtomicBool,
+/// A sandbox that is starting, with the folder that stands for its home on the bare host.
+struct Prepared<'a> {
+    session: Session<'a>,
+    home: TempDir,
+}
+
+impl<'a> Prepared<'a> {
+    fn start(surroundings: &Surroundings<'a>) -> Result<Self, SandboxError> {
+        let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
+        let session = Session::start(surroundings.sandbox, home.path(), surroundings.stop)?;
+        Ok(Self { session, home })
+    }
+}
+
+/// Tells the workers to take no further job, without keeping them in work.
+struct Halt<'a>(Weak<Shared<'a>>);
+
+impl Halt<'_> {
+    fn set(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.halt.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a worker shares with the others.
+struct Shared<'a> {
+    queue: Mutex<VecDeque<(Job, String)>>,
+    halt: AtomicBool,
+    /// Ended sandboxes: the kernel takes its time to take one down, and nobody needs to wait.
+    undertaker: Sender<Prepared<'a>>,
+}
+
+impl Shared<'_> {
+    fn next(&self) -> (Option<(Job, String)>, bool) {
+        let mut queue = self.queue.lock().expect("no worker panics holding it");
+        let job = queue.pop_front();
+        (job, !queue.is_empty())
+    }
+}
+
+fn work<'a>(
+    surroundings: &Surroundings<'a>,
+    shared: &Shared<'a>,
     sender: &Sender<Result<Event, SandboxError>>,
 ) {
-    while !halt.load(Ordering::Relaxed) && !surroundings.stop.is_set() {
-        let next = queue
-            .lock()
-            .expect("no worker panics holding it")
-            .pop_front();
+    let mut prepared = None;
+    while !shared.halt.load(Ordering::Relaxed) && !surroundings.stop.is_set() {
+        let (next, more) = shared.next();
         let Some((job, inputs)) = next else {
             return;
         };
-        let played = sender
-            .send(Ok(Event::Started(job.subject())))
-            .map_err(|_| ())
-            .and_then(|()| {
-                sender
-                    .send(play(surroundings, &job, inputs))
-                    .map_err(|_| ())
-            });
-        if played.is_err() {
+        if sender.send(Ok(Event::Started(job.subject()))).is_err() {
+            return;
+        }
+        let own = match prepared.take() {
+            Some(own) => Ok(own),
+            None => Prepared::start(surroundings),
+        };
+        // While this job runs, the kernel makes the next sandbox. On the bare host they would meet.
+        if more && surroundings.sandbox.isolation() == Isolation::Full {
+            prepared = Prepared::start(surroundings).ok();
+        }
+        let event = own.and_then(|own| play(surroundings, &job, inputs, (own, shared)));
+        if sender.send(event).is_err() {
             return;
         }
     }
 }
 
-fn play(surroundings: &Surroundings<'_>, job: &Job, inputs: String) -> Result<Event, SandboxError> {
+fn play<'a>(
+    surroundings: &Surroundings<'a>,
+    job: &Job,
+    inputs: String,
+    (prepared, shared): (Prepared<'a>, &Shared<'a>),
+) -> Result<Event, SandboxError> {
     let begin = Instant::now();
     let mut evidence = Evidence {
         schema: SCHEMA,
@@ -151,18 +206,12 @@ fn play(surroundings: &Surroundings<'_>, job: &Job, inputs: String) -> Result<Ev
         .needs()
         .into_iter()
         .find(|need| !surroundings.probed.capabilities.contains(*need));
-    let ended = match missing {
-        Some(missing) => Err(Failed {
-            verdict: Verdict::NotApplicable {
-                missing: missing.to_owned(),
-            },
-            finding: None,
-        }),
-        None => {
-            let (ended, recorded) = play_in_sandbox(surroundings, job)?;
-            (evidence.stages, blessings) = recorded;
-            ended
-        }
+    let ended = if let Some(missing) = missing {
+        Err(Failed::not_applicable(missing))
+    } else {
+        let (ended, recorded) = play_in_sandbox(surroundings, job, prepared, shared)?;
+        (evidence.stages, blessings) = recorded;
+        ended
     };
     let findings = conclude(&mut evidence, ended, job);
     evidence.total_ms = millis(begin.elapsed());
@@ -216,17 +265,22 @@ fn not_applicable(job: &Job, missing: &str) -> Finding {
 
 type Ended = Result<(Verdict, Vec<String>), Failed>;
 
-fn play_in_sandbox(
-    surroundings: &Surroundings<'_>,
+type Recorded = (Vec<StageRecord>, Vec<Blessing>);
+
+fn play_in_sandbox<'a>(
+    surroundings: &Surroundings<'a>,
     job: &Job,
-) -> Result<(Ended, (Vec<StageRecord>, Vec<Blessing>)), SandboxError> {
-    let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
+    prepared: Prepared<'a>,
+    shared: &Shared<'a>,
+) -> Result<(Ended, Recorded), SandboxError> {
+    let Prepared { mut session, home } = prepared;
     let name = job.page().path.display().to_string();
-    let started = Session::start(surroundings.sandbox, &name, home.path(), surroundings.stop);
+    let ready = session.ready(&name);
     if surroundings.stop.is_set() {
-        return Ok((Err(Failed::interrupted()), Default::default()));
+        return Ok((Err(Failed::interrupted()), Recorded::default()));
     }
-    let mut recorder = Recorder::new(started?, surroundings.limits.bless);
+    ready?;
+    let mut recorder = Recorder::new(session, surroundings.limits.bless);
     let instance = surroundings.instance;
     let ended = match job.drill() {
         Some((issue, cause)) => Drill {
@@ -239,8 +293,17 @@ fn play_in_sandbox(
         .map(|verdict| (verdict, Vec::new())),
         None => doc_test::play(&job.page().doc_test, instance, &mut recorder),
     };
-    let stages = recorder.take();
-    Ok((ended, (stages, std::mem::take(&mut recorder.blessings))))
+    let (session, protocol) = recorder.finish();
+    bury(Prepared { session, home }, shared);
+    Ok((ended, protocol))
+}
+
+/// On the bare host the next job must not meet what this one left.
+fn bury<'a>(prepared: Prepared<'a>, shared: &Shared<'a>) {
+    if prepared.session.isolation() == Isolation::Full {
+        // Without an undertaker it is dropped here, which kills it too.
+        let _ = shared.undertaker.send(prepared);
+    }
 }
 
 /// RFC 3339, UTC, to the second.

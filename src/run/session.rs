@@ -13,6 +13,7 @@ use crate::evidence::Outcome;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -30,10 +31,12 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// The loop around the steps, on one line: bash counts the lines of a block from where `eval`
 /// stands. The outer `eval` enters it again after a block that broke out of it.
-const DRIVER: &str = r#"while :; do { [[ -z ${__rb_open-} ]] || { __rb_open=; IFS= read -r -d "" -u 3 __rb_t; printf "left %s\0" "$__rb_t" >&4; }; IFS= read -r -d "" -u 3 __rb_l && IFS= read -r -d "" -u 3 __rb_i && IFS= read -r -d "" -u 3 __rb_b || exit 0; printf -v __rb_p "%*s" "$__rb_l" ""; __rb_b=${__rb_p// /$'\n'}$__rb_b; __rb_open=1; } 2>/dev/null; if [[ -z $__rb_i ]]; then [[ $- == *e* ]] || __rb_status; eval "$__rb_b" 3<&- 4>&-; else __rb_interrupted; fi; { __rb_s=$?; __rb_open=; IFS= read -r -d "" -u 3 __rb_t; printf "done %d %s\0" "$__rb_s" "$__rb_t" >&4; } 2>/dev/null; done"#;
+///
+/// Everything is read by its length in bytes: `read` asks a pipe for one byte at a time otherwise.
+const DRIVER: &str = r#"while :; do { [[ -z ${__rb_open-} ]] || { __rb_open=; read -r -N 32 -u 3 __rb_t; printf "left %s\0" "$__rb_t" >&4; }; read -r -N 32 -u 3 __rb_h || exit 0; __rb_n=$((10#${__rb_h:8:11})); if [[ ${__rb_h:19:1} == a ]]; then read -r -N "$__rb_n" -u 3 __rb_b; else LC_ALL=C read -r -N "$__rb_n" -u 3 __rb_b; fi; __rb_l=$((10#${__rb_h:0:8})); __rb_i=${__rb_h:20}; __rb_i=${__rb_i%% *}; while (( ${#__rb_p} < __rb_l )); do __rb_p+=$__rb_p; done; __rb_b=${__rb_p:0:__rb_l}$__rb_b; __rb_open=1; } 2>/dev/null; case $__rb_i in "") [[ $- == *e* ]] || __rb_status; eval "$__rb_b" 3<&- 4>&- ;; apart) ( eval "$__rb_b" ) 3<&- 4>&- ;; *) __rb_interrupted ;; esac; { __rb_s=$?; __rb_open=; read -r -N 32 -u 3 __rb_t; printf "done %d %s\0" "$__rb_s" "$__rb_t" >&4; } 2>/dev/null; done"#;
 
 /// Restores `$?` of the step before, and runs a step in a process group that gets Ctrl-C.
-const HELPERS: &str = r#"__rb_s=0; __rb_status() { return "$__rb_s"; }; __rb_interrupted() { { set -m; } 2>/dev/null; ( eval "$__rb_b" ) 3<&- 4>&- & __rb_j=$!; ( sleep "$__rb_i"; kill -INT -- "-$__rb_j"; sleep 2; kill -KILL -- "-$__rb_j" ) 3<&- 4>&- >/dev/null 2>&1 & __rb_k=$!; { set +m; wait "$__rb_j"; __rb_j=$?; kill -KILL -- "-$__rb_k"; wait "$__rb_k"; } 2>/dev/null; return "$__rb_j"; };"#;
+const HELPERS: &str = r#"__rb_s=0; __rb_p=$'\n'; __rb_status() { return "$__rb_s"; }; __rb_interrupted() { { set -m; } 2>/dev/null; ( eval "$__rb_b" ) 3<&- 4>&- & __rb_j=$!; ( sleep "$__rb_i"; kill -INT -- "-$__rb_j"; sleep 2; kill -KILL -- "-$__rb_j" ) 3<&- 4>&- >/dev/null 2>&1 & __rb_k=$!; { set +m; wait "$__rb_j"; __rb_j=$?; kill -KILL -- "-$__rb_k"; wait "$__rb_k"; } 2>/dev/null; return "$__rb_j"; };"#;
 
 /// One step for the session.
 #[derive(Debug, Clone)]
@@ -44,8 +47,19 @@ pub(super) struct Request<'a> {
     pub(super) line: usize,
     /// After this it is killed.
     pub(super) timeout: Duration,
-    /// After this it gets Ctrl-C.
-    pub(super) interrupt: Option<Duration>,
+    /// How it meets the session.
+    pub(super) manner: Manner,
+}
+
+/// How a step meets the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// As if typed: variables and the working directory stay.
+    Typed,
+    /// In a subshell that gets Ctrl-C after this time.
+    Interrupted(Duration),
+    /// In a subshell: a command of `book.toml` must not change the operator's session.
+    Apart,
 }
 
 /// How it went.
@@ -66,6 +80,7 @@ pub(super) struct Session<'a> {
     commands: OwnedFd,
     control: OwnedFd,
     output: OwnedFd,
+    info: OwnedFd,
     stop: &'a Stop,
     isolation: Isolation,
     bash: Option<i32>,
@@ -77,6 +92,10 @@ pub(super) struct Session<'a> {
 
 /// Which descriptors have something for us.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four descriptors, each ready or not"
+)]
 struct Ready {
     exit: bool,
     stop: bool,
@@ -94,11 +113,9 @@ enum Woken {
 }
 
 impl<'a> Session<'a> {
-    /// Starts a sandbox and waits until it has proved itself. `name` is what bash calls itself in
-    /// its messages; `home` is used on the bare host only.
+    /// Starts a sandbox, which [`Session::ready`] waits for. `home` is used on the bare host only.
     pub(super) fn start(
         sandbox: &Sandbox,
-        name: &str,
         home: &Path,
         stop: &'a Stop,
     ) -> Result<Self, SandboxError> {
@@ -108,17 +125,12 @@ impl<'a> Session<'a> {
         let (control, control_writer) = pipe()?;
         let (output, output_writer) = pipe()?;
         let (info, info_writer) = pipe()?;
-        let mut command = sandbox.bash(INFO_FD, home);
-        let driver = quote(&format!("{DRIVER}; eval \"$__rb_d\""));
-        command
-            .arg("-O")
-            .arg("expand_aliases")
-            .arg("-c")
-            .arg(format!(
-                "{} {HELPERS} printf 'ready\\0' >&4; __rb_d={driver}; eval \"$__rb_d\"",
-                with_semicolon(sandbox.prelude(&std::env::current_exe().unwrap_or_default())),
-            ));
-        command.arg(name);
+        let mut command = sandbox.bash(INFO_FD, home)?;
+        // Not as an argument: `pgrep -f` and `ps` of a block would find our words there.
+        let script = memory_file(&script(sandbox)).map_err(spawn)?;
+        command.args(["-O", "expand_aliases", "-c"]).arg(format!(
+            ". /dev/fd/{SCRIPT_FD}; exec {SCRIPT_FD}<&-; eval \"$__rb_d\""
+        ));
         let both = output_writer.try_clone().map_err(SandboxError::Spawn)?;
         command.stdout(output_writer).stderr(both);
         if sandbox.isolation() == Isolation::None {
@@ -133,20 +145,21 @@ impl<'a> Session<'a> {
                 map(command_reader, 3),
                 map(control_writer, 4),
                 map(info_writer, INFO_FD),
+                map(script, SCRIPT_FD),
             ])
-            .expect("the three descriptors differ");
+            .expect("the descriptors differ");
         let child = spawn_and_close(command)?;
-        let pid = Pid::from_child(&child);
-        let exit = pidfd_open(pid, PidfdFlags::empty()).map_err(spawn)?;
+        let exit = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(spawn)?;
         for fd in [&control, &output] {
             rustix::io::ioctl_fionbio(fd, true).map_err(spawn)?;
         }
-        let mut session = Self {
+        Ok(Self {
             child,
             exit,
             commands,
             control,
             output,
+            info,
             stop,
             isolation: sandbox.isolation(),
             bash: None,
@@ -154,13 +167,23 @@ impl<'a> Session<'a> {
             control_open: true,
             output_open: true,
             ended: None,
+        })
+    }
+
+    /// Waits until the sandbox has proved itself. `name` is what bash calls itself in its messages.
+    pub(super) fn ready(&mut self, name: &str) -> Result<(), SandboxError> {
+        self.await_ready()?;
+        self.bash = match self.isolation {
+            Isolation::Full => self.identify()?,
+            Isolation::None => i32::try_from(self.child.id()).ok(),
         };
-        session.await_ready()?;
-        session.bash = match session.isolation {
-            Isolation::Full => Self::identify(&info)?,
-            Isolation::None => Some(pid.as_raw_nonzero().get()),
-        };
-        Ok(session)
+        self.run(&Request {
+            code: &format!("BASH_ARGV0={}", quote(name)),
+            line: 1,
+            timeout: START_LIMIT,
+            manner: Manner::Typed,
+        });
+        Ok(())
     }
 
     fn await_ready(&mut self) -> Result<(), SandboxError> {
@@ -190,10 +213,10 @@ impl<'a> Session<'a> {
     }
 
     /// Finds bash by its host process id, and checks that its namespaces are not ours.
-    fn identify(info: &OwnedFd) -> Result<Option<i32>, SandboxError> {
+    fn identify(&self) -> Result<Option<i32>, SandboxError> {
         let mut text = Vec::new();
         let mut buffer = [0; 1024];
-        while let Ok(n @ 1..) = rustix::io::read(info, &mut buffer) {
+        while let Ok(n @ 1..) = rustix::io::read(&self.info, &mut buffer) {
             text.extend_from_slice(&buffer[..n]);
             if text.ends_with(b"}\n") || text.ends_with(b"}") {
                 break;
@@ -224,7 +247,7 @@ impl<'a> Session<'a> {
             return Self::reply(Outcome::NotRun, capture, start);
         }
         let token = token();
-        let before = self.bash.map(children).unwrap_or_default();
+        let since = ticks_since_boot();
         if self.send(request, &token).is_err() {
             self.reap();
             return Self::reply(Outcome::NotRun, capture, start);
@@ -247,14 +270,14 @@ impl<'a> Session<'a> {
                 return reply;
             }
             Err(Woken::Deadline | Woken::Message(_)) => {
-                self.end_step(&before, &token, &mut capture);
+                self.end_step(since, &token, &mut capture);
                 Outcome::TimedOut {
                     limit_ms: millis(request.timeout),
                 }
             }
         };
-        let outcome = match (outcome, request.interrupt) {
-            (Outcome::Exited { .. }, Some(after)) if start.elapsed() >= after => {
+        let outcome = match (outcome, request.manner) {
+            (Outcome::Exited { .. }, Manner::Interrupted(after)) if start.elapsed() >= after => {
                 Outcome::Interrupted
             }
             (outcome, _) => outcome,
@@ -272,12 +295,16 @@ impl<'a> Session<'a> {
     }
 
     fn send(&mut self, request: &Request<'_>, token: &str) -> std::io::Result<()> {
-        let interrupt = request
-            .interrupt
-            .map(|after| format!("{:.3}", after.as_secs_f64()))
-            .unwrap_or_default();
+        let manner = match request.manner {
+            Manner::Typed => String::new(),
+            Manner::Interrupted(after) => format!("{:.3}", after.as_secs_f64()),
+            Manner::Apart => "apart".to_owned(),
+        };
         let padding = request.line.saturating_sub(1);
-        let message = format!("{padding}\0{interrupt}\0{}\0{token}\0", request.code);
+        let code = request.code;
+        // What is no ASCII is counted in bytes; to change the locale costs more than a block.
+        let charset = if code.is_ascii() { 'a' } else { 'u' };
+        let message = format!("{padding:08}{:011}{charset}{manner:<12}{code}{token}", code.len());
         // A pipe holds 64 KiB: the driver must read a longer block while we write it, and a dead
         // one must not leave us writing for ever; it is no longer than a file of the book.
         let mut pipe = std::fs::File::from(self.commands.try_clone()?);
@@ -411,10 +438,13 @@ impl<'a> Session<'a> {
     }
 
     /// Kills what the step started; where the session does not come back, the sandbox.
-    fn end_step(&mut self, before: &[i32], token: &str, capture: &mut Capture) {
+    fn end_step(&mut self, since: u64, token: &str, capture: &mut Capture) {
         let children = self.bash.map(children).unwrap_or_default();
-        for child in children.iter().filter(|child| !before.contains(child)) {
-            kill_tree(*child);
+        for child in children
+            .into_iter()
+            .filter(|child| started(*child) >= Some(since))
+        {
+            kill_tree(child);
         }
         let back = self.wait_for(token, capture, Instant::now() + GRACE);
         if back.is_err() {
@@ -486,6 +516,29 @@ fn spawn_and_close(mut command: Command) -> Result<Child, SandboxError> {
 /// The descriptor on which bubblewrap tells what it made.
 const INFO_FD: i32 = 5;
 
+/// The descriptor from which bash reads the prelude and the driver.
+const SCRIPT_FD: i32 = 6;
+
+fn memory_file(text: &str) -> Result<OwnedFd, Errno> {
+    let file = memfd_create("session", MemfdFlags::CLOEXEC)?;
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let n = rustix::io::write(&file, rest)?;
+        rest = &rest[n..];
+    }
+    Ok(file)
+}
+
+/// What bash is started with: the prelude that proves the sandbox, and the driver.
+fn script(sandbox: &Sandbox) -> String {
+    let canary = std::env::current_exe().unwrap_or_default();
+    format!(
+        "{} {HELPERS} printf 'ready\\0' >&4; __rb_d={}",
+        with_semicolon(sandbox.prelude(&canary)),
+        quote(&format!("{DRIVER}; eval \"$__rb_d\"")),
+    )
+}
+
 fn with_semicolon(prelude: String) -> String {
     if prelude.is_empty() || prelude.trim_end().ends_with(';') {
         prelude
@@ -508,6 +561,20 @@ pub(super) fn children(pid: i32) -> Vec<i32> {
         .split_whitespace()
         .filter_map(|word| word.parse().ok())
         .collect()
+}
+
+/// The kernel's own measure of when processes started: proc(5), `starttime`, 100 a second.
+fn ticks_since_boot() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(now.tv_sec * 100 + now.tv_nsec / 10_000_000).unwrap_or_default()
+}
+
+/// When a process started, in ticks since boot; `None` if it is gone.
+fn started(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses, which may hold blanks.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Kills a process and all below it, parents first, so that none is started again meanwhile.
