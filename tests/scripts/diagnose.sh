@@ -1,0 +1,358 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# diagnose_health.sh: ten checks, whatever state the server is in.
+
+# The ten checks are all there, and each bad finding has a command and a page.
+complete() {
+  local number
+  for number in $(seq 10); do
+    [[ $out == *"[$(printf '%2d' "$number")/10]"* ]] || wrong "check $number is missing"
+  done
+  is "$(grep -cE '^\[..?/10\] .* (WARNING|CRITICAL|unknown) ' <<<"$out")" "$(grep -c '^ *do: .' <<<"$out")"
+  is "$(grep -c '^ *do: ' <<<"$out")" "$(grep -c '^ *page: https://' <<<"$out")"
+}
+
+# A server on port 7432 that answers everything with the same body: answer_with TYPE BODY
+answer_with() {
+  printf 'HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' "$1" "${#2}" "$2" >/tmp/answer
+  (while :; do nc -l -N 127.0.0.1 7432 </tmp/answer >/dev/null; done) 2>/dev/null &
+  sleep 0.2
+}
+
+test_a_server_that_is_down_gets_all_ten_checks() {
+  run diagnose_health.sh
+  exits 2
+  complete
+  says 'no Engram server is running'
+  says 'systemctl start engram'
+}
+
+test_the_report_file_is_what_is_printed_and_is_replaced() {
+  fake_data
+  echo 'an old report' >/tmp/report
+  run diagnose_health.sh -o /tmp/report
+  exits 2
+  is "$(cat /tmp/report)" "$out"
+  run diagnose_health.sh /tmp/report
+  is "$(grep -c '^\[ 1/10\]' /tmp/report)" 1
+  is "$(find /tmp -name 'report.*' | wc -l)" 0
+}
+
+test_nothing_is_doubled_in_a_pipe() {
+  is "$(diagnose_health.sh 2>&1 | grep -c '^\[ 1/10\]')" 1
+}
+
+test_odd_report_files_are_usage_errors() {
+  run diagnose_health.sh -o /dev/stdout
+  exits 64
+  run diagnose_health.sh -o /no/such/directory/report
+  exits 64
+  run diagnose_health.sh a b
+  exits 64
+  run diagnose_health.sh --minutes soon
+  exits 64
+}
+
+test_json_is_json() {
+  mkdir -p "$ENGRAM_DATA_DIR"
+  status=0
+  diagnose_health.sh --json >/tmp/report.json || status=$?
+  exits 2
+  is "$(jq -c '[(.checks | length), ([.checks[].number] | add), .status, .exit_status]' /tmp/report.json)" '[10,55,"critical",2]'
+  is "$(jq -c '[.checks[].findings[] | select((.status == "critical" or .status == "warning") and (.action == "" or .page == ""))]' /tmp/report.json)" '[]'
+}
+
+test_a_server_that_hangs_takes_seconds() {
+  fake_data
+  nc -lk 127.0.0.1 7432 >/dev/null 2>&1 &
+  sleep 0.2
+  SECONDS=0
+  run diagnose_health.sh
+  exits 2
+  complete
+  says 'no answer in time'
+  [ "$SECONDS" -lt 20 ] || wrong "took $SECONDS s"
+}
+
+test_two_servers_are_a_critical_finding() {
+  fake_data
+  fake_server
+  fake_server
+  run diagnose_health.sh
+  exits 2
+  complete
+  says '2 servers run'
+  is "$(grep -c 'descriptors are open' <<<"$out")" 2
+}
+
+test_other_engram_commands_are_no_servers() {
+  (exec -a engram bash -c 'sleep 1000; :' status) &
+  (exec -a grep bash -c 'sleep 1000; :' engram start) &
+  sleep 0.2
+  run diagnose_health.sh
+  says 'no Engram server is running'
+}
+
+test_a_zombie_is_critical() {
+  cp /usr/bin/true /tmp/engram
+  bash -c '/tmp/engram start & exec sleep 1000' &
+  sleep 0.3
+  run diagnose_health.sh
+  exits 2
+  complete
+  says 'is a zombie'
+}
+
+test_a_stopped_server_is_critical() {
+  fake_data
+  fake_server
+  kill -STOP $!
+  run diagnose_health.sh
+  says 'is stopped by a signal'
+  says 'kill -CONT'
+}
+
+test_descriptors_are_compared_with_the_limit_of_the_server() {
+  fake_data
+  # shellcheck disable=SC2016
+  fake_server 'ulimit -n 32; for i in {3..29}; do eval "exec $i</dev/null"; done'
+  ulimit -n 1000
+  run diagnose_health.sh
+  exits 2
+  says 'of 32 descriptors are open'
+  says 'LimitNOFILE'
+}
+
+test_a_wrong_pid_file_is_said() {
+  fake_data
+  fake_server
+  echo '99999:7432' >/tmp/engram.pid
+  run diagnose_health.sh
+  says 'names 99999, which is not the server'
+}
+
+test_the_data_directory_of_a_running_server_is_found() {
+  fake_data
+  fake_server
+  unset ENGRAM_DATA_DIR
+  cd / || return
+  run diagnose_health.sh
+  says 'the file system of /var/lib/engram is'
+}
+
+test_a_full_disk_is_critical() {
+  fake_data
+  head -c 61M /dev/zero >/var/tmp/full
+  run diagnose_health.sh
+  exits 2
+  complete
+  says '% full'
+  says 'common-issues.html#issue-3'
+}
+
+test_an_unreadable_data_directory_is_critical_when_the_server_is_down() {
+  fake_data
+  chmod 000 "$ENGRAM_DATA_DIR"
+  run diagnose_health.sh
+  exits 2
+  complete
+  says 'Permission denied'
+  says 'issues/wont-start.html#permission-denied'
+}
+
+test_an_unreadable_space_is_named() {
+  fake_data
+  chmod 000 "$ENGRAM_DATA_DIR/tenant_a"
+  run diagnose_health.sh
+  complete
+  says 'space tenant_a cannot be read'
+  says 'issues/space-isolation.html#directory-permissions'
+}
+
+test_a_stray_directory_is_said() {
+  fake_data
+  mkdir "$ENGRAM_DATA_DIR/corrupt"
+  run diagnose_health.sh
+  says '/corrupt has no wal directory'
+}
+
+test_a_file_that_is_no_log_is_critical() {
+  fake_data
+  echo garbage >"$ENGRAM_DATA_DIR/tenant_a/wal/wal-0000000065000000.log"
+  run diagnose_health.sh
+  says 'does not begin with a log record'
+  says 'issues/wal-corruption.html#corrupt-wal-file'
+}
+
+test_a_deleted_log_that_is_still_written_is_critical() {
+  fake_data
+  # What Engram 0.1.0 does at every start.
+  # shellcheck disable=SC2016
+  fake_server 'exec 5>>"$ENGRAM_DATA_DIR/default/wal/wal-0000000065000900.log"; rm "$ENGRAM_DATA_DIR/default/wal/wal-0000000065000900.log"'
+  run diagnose_health.sh
+  exits 2
+  says 'lost at the next restart'
+  says 'known-behaviour.html#f1'
+}
+
+test_many_log_files_are_a_warning() {
+  fake_data
+  for i in $(seq 1000 1101); do : >"$ENGRAM_DATA_DIR/tenant_a/wal/wal-000000006500$i.log"; done
+  run diagnose_health.sh
+  says 'space tenant_a has 104 write-ahead log files'
+}
+
+test_errors_are_counted_by_level_with_colours_and_without() {
+  fake_data
+  now=$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)
+  {
+    printf '%s  INFO engram_core::store: WAL recovery completed corruption_rate=0.0\n' "$now"
+    printf '\e[2m%s\e[0m \e[31mERROR\e[0m \e[2mengram_core::storage::wal\e[0m: WAL batch write failed: I/O error: No space left on device (os error 28)\n' "$now"
+    printf '%s ERROR engram: something else went wrong\n' "$now"
+    printf '%s ERROR engram: something else went wrong\n' "$now"
+    printf '%s  WARN engram: an ERROR that is only a word here\n' "$now"
+    printf '2020-01-01T00:00:00.000000Z ERROR engram: long ago\nError: also long ago\n'
+  } >/tmp/log
+  run diagnose_health.sh --log /tmp/log
+  exits 2
+  says '1 × ERROR engram_core::storage::wal: WAL batch write failed'
+  says '2 × ERROR engram: something else went wrong'
+  is "$(grep -c '^\[ 8/10\]' <<<"$out")" 2
+}
+
+test_a_healthy_log_is_healthy() {
+  fake_data
+  printf '%s  INFO engram_core::store: WAL recovery completed corruption_rate=0.0 failed=0\n' "$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)" >/tmp/log
+  run diagnose_health.sh --log /tmp/log
+  is "$(grep '^\[ 8/10\]' <<<"$out" | grep -c ' ok ')" 1
+}
+
+test_each_known_error_leads_to_its_page() {
+  fake_data
+  local line page
+  while IFS='|' read -r line page; do
+    printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)" "$line" >/tmp/log
+    run diagnose_health.sh --log /tmp/log
+    is "$(grep -A 2 '^\[ 8/10\]' <<<"$out" | sed -n 's,.*page: https://runbook.engram.example.com/,,p')" "$page"
+  done <<'LINES'
+ERROR engram: Failed to deserialize WAL entry at offset 64 in /d/default/wal/wal-1.log: Checksum verification failed: expected 1, got 2|issues/wal-corruption.html#corrupt-wal-file
+ WARN engram_core::wal: Corrupted payload in /d/default/wal/wal-1.log|issues/wal-corruption.html#corrupt-wal-file
+ERROR engram: Failed to bind to address 127.0.0.1:7432|issues/wont-start.html#port-conflict
+ERROR engram: Failed to initialise memory store for space 'tenant_a'|issues/space-isolation.html#diagnosis
+ERROR axum::serve::listener: accept error: Too many open files (os error 24)|common-issues.html#issue-4
+ERROR engram: Index corrupted or unavailable|common-issues.html#errors
+LINES
+}
+
+test_no_log_is_not_no_error() {
+  fake_data
+  run diagnose_health.sh --log /nowhere
+  is "$(grep '^\[ 8/10\]' <<<"$out" | grep -c ' unknown ')" 1
+}
+
+test_json_metrics_are_no_metrics() {
+  fake_data
+  answer_with application/json '{"status":"healthy","snapshot":{}}'
+  run diagnose_health.sh
+  says 'no engram_ family in Prometheus text'
+}
+
+test_failed_recoveries_and_lost_spaces_are_read_from_the_metrics() {
+  fake_data
+  answer_with text/plain '# TYPE engram_wal_recovery_failures_total counter
+engram_wal_recovery_failures_total{memory_space="tenant_a"} 2
+# TYPE engram_space_unavailable gauge
+engram_space_unavailable{memory_space="default"} 0
+engram_space_unavailable{memory_space="tenant_a"} 1
+'
+  run diagnose_health.sh
+  exits 2
+  says '2 recoveries from the write-ahead log have failed'
+  says '1 spaces cannot be opened: tenant_a'
+}
+
+test_the_server_is_asked_twice_and_not_faster_than_once_a_second() {
+  fake_data
+  answer_with text/plain 'x'
+  mkdir /tmp/bin
+  # shellcheck disable=SC2016
+  printf '#!/bin/bash\ncase "$*" in *:7432/*) date +%%s%%N >>/tmp/requests ;; esac\nexec /usr/bin/curl "$@"\n' >/tmp/bin/curl
+  chmod +x /tmp/bin/curl
+  PATH=/tmp/bin:$PATH run diagnose_health.sh
+  is "$(wc -l </tmp/requests)" 2
+  [ "$(awk 'NR == 1 { a = $1 } NR == 2 { print int(($1 - a) / 1000000) }' /tmp/requests)" -ge 1000 ] || wrong 'too fast'
+}
+
+test_a_missing_tool_is_named() {
+  mkdir /tmp/few
+  for tool in bash awk ps dirname readlink; do ln -s "$(command -v $tool)" /tmp/few/; done
+  PATH=/tmp/few run /opt/runbook/bin/diagnose_health.sh
+  exits 2
+  says 'curl is not installed'
+}
+
+test_closed_grpc_is_skipped_unless_it_is_expected() {
+  fake_data
+  fake_server
+  answer_with text/plain 'x'
+  run diagnose_health.sh
+  is "$(grep '^\[ 3/10\]' <<<"$out" | grep -c ' skipped ')" 1
+  run diagnose_health.sh --grpc-port 50051
+  says 'gRPC should be served on port 50051'
+  mkdir -p ~/.config/engram
+  printf '[grpc]\nenabled = true\n' >~/.config/engram/config.toml
+  run diagnose_health.sh
+  says 'gRPC should be served on port 50051'
+}
+
+test_a_healthy_server_passes_server() {
+  start_engram
+  stored default:m1 tenant_a:m2
+  SECONDS=0
+  run diagnose_health.sh
+  exits 0
+  complete
+  [ "$SECONDS" -lt 10 ] || wrong "took $SECONDS s"
+  is "$(diagnose_health.sh --json | jq -r .status)" ok
+}
+
+test_a_server_that_was_repaired_is_healthy_at_once_server() {
+  start_engram
+  systemctl stop engram
+  chmod 000 "$ENGRAM_DATA_DIR"
+  systemctl start engram
+  sleep 0.5
+  run diagnose_health.sh
+  exits 2
+  says 'issues/wont-start.html#permission-denied'
+  chmod 755 "$ENGRAM_DATA_DIR"
+  start_engram
+  run diagnose_health.sh
+  exits 0
+}
+
+test_a_taken_port_leads_to_its_page_server() {
+  fake_data
+  nc -lk 127.0.0.1 7432 >/dev/null 2>&1 &
+  sleep 0.2
+  rm -r "$ENGRAM_DATA_DIR"
+  systemctl start engram
+  sleep 0.5
+  run diagnose_health.sh
+  exits 2
+  complete
+  says 'issues/wont-start.html#port-conflict'
+}
+
+test_a_broken_space_leads_to_its_page_server() {
+  start_engram
+  stored tenant_a:m1
+  systemctl stop engram
+  chmod 000 "$ENGRAM_DATA_DIR/tenant_a"
+  start_engram
+  curl -s --max-time 5 -o /dev/null -H 'X-Memory-Space: tenant_a' http://localhost:7432/api/v1/memories
+  run diagnose_health.sh
+  exits 2
+  complete
+  says '1 spaces cannot be opened: tenant_a'
+  says 'issues/space-isolation.html#directory-permissions'
+}
