@@ -45,7 +45,7 @@ pub struct BookArgs {
 }
 
 /// How blocks are run.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// Sandboxes at a time [default: the number of processors]
     #[arg(short, long)]
@@ -71,9 +71,10 @@ pub struct RunArgs {
 }
 
 /// `--sandbox`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum SandboxMode {
     /// A sandbox, or exit status 3 where the machine does not allow one
+    #[default]
     Auto,
     /// The bare host: blocks can do anything that you can; one at a time
     None,

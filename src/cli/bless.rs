@@ -29,10 +29,7 @@ pub(super) fn apply(played: &[Played]) -> Result<usize, CliError> {
         for (span, new) in edits.into_iter().rev() {
             text.replace_range(span, &new);
         }
-        crate::fs_write::write(&path, text.as_bytes()).map_err(|error| CliError::Write {
-            path: path.clone(),
-            source: std::io::Error::other(error),
-        })?;
+        crate::fs_write::write(&path, text.as_bytes())?;
     }
     Ok(n)
 }

@@ -4,12 +4,14 @@ use super::CliError;
 use super::args::{RunArgs, SandboxMode};
 use super::open::Opened;
 use super::output::Output;
-use crate::evidence::{Store, Subject};
+use crate::config::Config;
+use crate::evidence::{Store, Subject, Verdict};
 use crate::plan::Job;
 use crate::run::{
     Event, Isolation, Limits, Played, Probed, Sandbox, Staging, Stop, Surroundings, prepare,
 };
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 
 /// What `execute` is asked to do.
 pub(super) struct Request<'a> {
@@ -37,6 +39,7 @@ pub(super) fn execute(
     request: &Request<'_>,
     output: &mut Output,
 ) -> Result<Executed, CliError> {
+    let _lock = lock(&opened.config)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let config = &opened.config;
     let instance = config.instance.as_ref();
@@ -62,50 +65,82 @@ pub(super) fn execute(
         .iter()
         .map(|(job, inputs)| (job.subject(), inputs.clone()))
         .collect();
-    let (reused, mut fresh) = split(jobs, store, request);
-    fresh.sort_by_key(|(job, _)| {
-        let last = store.last(&job.subject());
-        std::cmp::Reverse(last.map_or(u64::MAX, |evidence| evidence.total_ms))
-    });
+    let (reused, fresh) = split(jobs, store, request);
     let needs_probing = fresh.iter().any(|(job, _)| !job.needs().is_empty());
     if let Some(instance) = instance.filter(|_| needs_probing) {
         probed.capabilities(&sandbox, instance, &stop)?;
     }
-    let limits = limits(request, isolation);
-    let mut played: BTreeMap<Subject, Played> = BTreeMap::new();
-    for evidence in reused {
-        output.ended(&evidence);
-        played.insert(evidence.evidence.subject.clone(), evidence);
+    let mut played = run_fresh(
+        &Surroundings {
+            sandbox: &sandbox,
+            instance,
+            probed: &probed,
+            limits: &limits(request, isolation),
+            stop: &stop,
+        },
+        fresh,
+        store,
+        output,
+    )?;
+    for reused in reused {
+        output.ended(&reused);
+        played.insert(reused.evidence.subject.clone(), reused);
     }
+    Ok(Executed {
+        played: order
+            .iter()
+            .filter_map(|subject| played.remove(subject))
+            .collect(),
+        inputs,
+        interrupted: stop.is_set(),
+    })
+}
+
+/// Runs what has no evidence, longest first by recorded time, and keeps evidence of it.
+fn run_fresh(
+    surroundings: &Surroundings<'_>,
+    mut fresh: Vec<(Job, String)>,
+    store: &mut Store,
+    output: &mut Output,
+) -> Result<BTreeMap<Subject, Played>, CliError> {
+    fresh.sort_by_key(|(job, _)| {
+        let last = store.last(&job.subject());
+        std::cmp::Reverse(last.map_or(u64::MAX, |evidence| evidence.total_ms))
+    });
     output.expect(fresh.len());
-    let surroundings = Surroundings {
-        sandbox: &sandbox,
-        instance,
-        probed: &probed,
-        limits: &limits,
-        stop: &stop,
-    };
+    let mut played = BTreeMap::new();
     let mut kept = Ok(());
-    crate::run::run(&surroundings, fresh, |event| match event {
+    crate::run::run(surroundings, fresh, |event| match event {
         Event::Started(subject) => output.started(&subject),
         Event::Finished(ended) => {
             output.ended(&ended);
-            if !request.control && kept.is_ok() {
+            // A control run and a broken-off one say nothing about the page.
+            let counts = ended.evidence.verdict != Verdict::Interrupted;
+            if counts && !surroundings.limits.control && kept.is_ok() {
                 kept = store.keep(ended.evidence.clone());
             }
             played.insert(ended.evidence.subject.clone(), *ended);
         }
     })?;
     kept?;
-    let played = order
-        .iter()
-        .filter_map(|subject| played.remove(subject))
-        .collect();
-    Ok(Executed {
-        played,
-        inputs,
-        interrupted: stop.is_set(),
-    })
+    Ok(played)
+}
+
+/// One run of a book at a time; the kernel frees the lock however this one ends.
+fn lock(config: &Config) -> Result<File, CliError> {
+    let dir = config.state_dir();
+    let path = dir.join("lock");
+    let failed = |source| CliError::Write {
+        path: path.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&dir).map_err(failed)?;
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CliError::Busy(path)),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 fn limits(request: &Request<'_>, isolation: Isolation) -> Limits {

@@ -1,12 +1,18 @@
 //! One file a command: each calls rooms, and nothing else.
 
+mod alerts;
 mod args;
 mod bless;
+mod build;
+mod check;
 mod execute;
 mod exit;
 mod open;
 mod output;
+mod protocol;
+mod site;
 mod test;
+mod verify;
 
 pub use args::Cli;
 pub use exit::Exit;
@@ -16,10 +22,13 @@ use crate::book::BookError;
 use crate::config::ConfigError;
 use crate::evidence::StoreError;
 use crate::finding::Finding;
+use crate::fs_write::{self, WriteError};
+use crate::preprocessor::supports;
 use crate::report::{Summary, to_json, to_junit};
 use crate::run::{Played, SandboxError, StagingError};
+use crate::site::SiteError;
 use args::{Command, RunArgs};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 /// Why a command could not do its work.
@@ -63,6 +72,18 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// The site cannot be built.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// A file cannot be written whole.
+    #[error(transparent)]
+    WriteWhole(#[from] WriteError),
+    /// mdBook and this program do not understand each other.
+    #[error("{0}")]
+    Protocol(String),
+    /// Another run of this book is active.
+    #[error("another run of this book is active (it holds {0})\n  wait for it, or end it")]
+    Busy(PathBuf),
     /// The command line asks for something that there is not.
     #[error("{0}")]
     Usage(String),
@@ -73,6 +94,7 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Sandbox(_) => Exit::Machine,
+            Self::Busy(_) => Exit::Busy,
             _ => Exit::Usage,
         }
     }
@@ -81,8 +103,22 @@ impl CliError {
 /// Runs the command that was given.
 pub fn run(cli: &Cli, output: &mut Output) -> Result<Exit, CliError> {
     match &cli.command {
+        Some(Command::Verify(args)) => verify::run(args, output),
+        Some(Command::Check(args)) => check::run(args, output),
         Some(Command::Test(args)) => test::run(args, output),
-        _ => Err(CliError::Usage("not here yet".to_owned())),
+        Some(Command::Alerts(args)) => alerts::run(args, output),
+        Some(Command::Build(args)) => build::run(args, output),
+        Some(Command::Supports { renderer }) => Ok(if supports(renderer) {
+            Exit::Good
+        } else {
+            Exit::Findings
+        }),
+        None if std::io::stdin().is_terminal() => Err(CliError::Usage(
+            "no command given
+  try `mdbook-runbook verify`, or `mdbook-runbook --help`"
+                .to_owned(),
+        )),
+        None => protocol::run(output),
     }
 }
 
@@ -122,10 +158,7 @@ fn write_reports(
                 )));
             }
         };
-        std::fs::write(path, text).map_err(|source| CliError::Write {
-            path: path.into(),
-            source,
-        })?;
+        fs_write::write(std::path::Path::new(path), text.as_bytes())?;
     }
     Ok(())
 }

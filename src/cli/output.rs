@@ -5,18 +5,26 @@
     reason = "this file is where the program prints"
 )]
 
+use super::CliError;
+use crate::config::ConfigError;
 use crate::evidence::Subject;
 use crate::finding::Finding;
 use crate::report;
 use crate::run::Played;
+use std::error::Error;
 use std::io::{IsTerminal, Write, stderr};
 
 /// Knows what the terminal can do, and how far the run is.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a terminal can do is a list of yes and no"
+)]
 pub struct Output {
     colour: bool,
     progress: bool,
     github: bool,
+    stdout_is_data: bool,
     n_expected: usize,
     n_ended: usize,
 }
@@ -30,8 +38,23 @@ impl Output {
             colour: terminal && !is_set("NO_COLOR"),
             progress: terminal && !is_set("CI"),
             github: is_set("GITHUB_ACTIONS"),
+            stdout_is_data: false,
             n_expected: 0,
             n_ended: 0,
+        }
+    }
+
+    /// Results go to standard error from now on: standard output belongs to mdBook.
+    pub(super) fn keep_stdout_for_data(&mut self) {
+        self.stdout_is_data = true;
+    }
+
+    fn result(&self, text: &str) {
+        self.clear();
+        if self.stdout_is_data {
+            eprintln!("{text}");
+        } else {
+            println!("{text}");
         }
     }
 
@@ -58,8 +81,7 @@ impl Output {
     /// A job has ended.
     pub(super) fn ended(&mut self, played: &Played) {
         self.n_ended += 1;
-        self.clear();
-        println!("{}", report::terminal::ended(played));
+        self.result(&report::terminal::ended(played));
     }
 
     fn clear(&self) {
@@ -74,15 +96,14 @@ impl Output {
         for finding in findings {
             eprintln!("{}\n", report::terminal::finding(finding, self.colour));
         }
-        if self.github {
-            print!("{}", report::annotations(findings));
+        if self.github && !findings.is_empty() {
+            self.result(report::annotations(findings).trim_end());
         }
     }
 
     /// A line of the result.
     pub(super) fn line(&self, text: &str) {
-        self.clear();
-        println!("{text}");
+        self.result(text);
     }
 
     /// Something that the user must know, but that is no finding.
@@ -91,9 +112,12 @@ impl Output {
         eprintln!("warning: {text}");
     }
 
-    /// Why we could not work, with its causes.
-    pub fn error(&self, error: &dyn std::error::Error) {
+    /// Why we could not work, with its causes; faults of `book.toml` like any finding.
+    pub fn error(&self, error: &CliError) {
         self.clear();
+        if let CliError::Config(ConfigError::Invalid(finding)) = error {
+            return self.findings(std::slice::from_ref(finding));
+        }
         eprintln!("error: {error}");
         let mut source = error.source();
         while let Some(cause) = source {

@@ -60,16 +60,30 @@ impl Summary {
         self.warnings = of(Severity::Warning);
     }
 
-    /// One line for people.
+    /// One line for people about a run.
     pub fn line(&self) -> String {
-        let mut parts = vec![
+        self.with_rest(vec![
             format!("{}/{} drills recovered", self.drills.0, self.drills.1),
             format!("{}/{} doc tests passed", self.doc_tests.0, self.doc_tests.1),
             format!(
                 "{} blocks executed, {} waived",
                 self.blocks.executed, self.blocks.waived
             ),
-        ];
+        ])
+    }
+
+    /// One line for people about a check, where nothing was run.
+    pub fn checked_line(&self, n_jobs: usize) -> String {
+        self.with_rest(vec![
+            format!("{n_jobs} drills and doc tests to run"),
+            format!(
+                "{} blocks to execute, {} waived",
+                self.blocks.executed, self.blocks.waived
+            ),
+        ])
+    }
+
+    fn with_rest(&self, mut parts: Vec<String>) -> String {
         if self.not_applicable > 0 {
             parts.push(format!("{} not applicable", self.not_applicable));
         }

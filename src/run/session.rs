@@ -304,7 +304,10 @@ impl<'a> Session<'a> {
         let code = request.code;
         // What is no ASCII is counted in bytes; to change the locale costs more than a block.
         let charset = if code.is_ascii() { 'a' } else { 'u' };
-        let message = format!("{padding:08}{:011}{charset}{manner:<12}{code}{token}", code.len());
+        let message = format!(
+            "{padding:08}{:011}{charset}{manner:<12}{code}{token}",
+            code.len()
+        );
         // A pipe holds 64 KiB: the driver must read a longer block while we write it, and a dead
         // one must not leave us writing for ever; it is no longer than a file of the book.
         let mut pipe = std::fs::File::from(self.commands.try_clone()?);

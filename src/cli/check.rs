@@ -1,0 +1,33 @@
+//! `mdbook-runbook check`: everything that needs no execution.
+
+use super::args::BookArgs;
+use super::open::open;
+use super::output::Output;
+use super::site::{self, Purpose};
+use super::{CliError, Exit};
+use crate::report::Summary;
+
+pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
+    let opened = open(args.book.as_ref(), None)?;
+    let mut findings = opened.findings.clone();
+    let dest = tempfile::tempdir().map_err(|source| CliError::Write {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    let built = site::build(&opened, dest.path(), None, Purpose::Inspect)?;
+    findings.extend(built.findings);
+    let (edits, more, linked) = site::rules(&opened);
+    findings.extend(more);
+    findings.extend(edits.into_iter().map(|edit| edit.stale));
+    crate::finding::sort(&mut findings);
+    let mut summary = Summary::new(&[], opened.plan.accounting, &findings);
+    summary.longest_path = built.matrix.longest;
+    summary.alerts = linked.map(|linked| (linked.right, linked.all));
+    output.findings(&findings);
+    output.line(&summary.checked_line(opened.plan.jobs.len()));
+    Ok(if summary.errors == 0 {
+        Exit::Good
+    } else {
+        Exit::Findings
+    })
+}

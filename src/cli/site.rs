@@ -1,0 +1,103 @@
+//! The built site with all that can be said of it: used by `verify`, `check` and `build`.
+
+use super::CliError;
+use super::open::Opened;
+use crate::check;
+use crate::evidence::Subject;
+use crate::finding::Finding;
+use crate::fs_write;
+use crate::nav::{self, Matrix};
+use crate::preprocessor::Runbook;
+use crate::rules::{self, AlertLink, FileEdit, Linked};
+use crate::site::html::Site;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What is known once the site is built.
+pub(super) struct Built {
+    pub(super) matrix: Matrix,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Whether the site is for people, or only to be looked at by the checks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The click matrix is stored, and the pages show it.
+    Publish,
+    /// Nothing is written outside of `dest`.
+    Inspect,
+}
+
+/// Builds the site in `dest` and checks links, anchors and clicks on the pages as built.
+pub(super) fn build(
+    opened: &Opened,
+    dest: &Path,
+    inputs: Option<BTreeMap<Subject, String>>,
+    purpose: Purpose,
+) -> Result<Built, CliError> {
+    let config = &opened.config;
+    let runbook = Runbook { inputs };
+    let mut root = crate::site::build(config, dest, runbook.clone())?;
+    let chapters: Vec<&Path> = opened
+        .pages
+        .iter()
+        .map(|page| page.path.as_path())
+        .collect();
+    let site = Site::read(&root, &chapters)?;
+    let (matrix, mut findings) = nav::matrix(&site, &opened.pages, config);
+    findings.extend(check::links(&site, &opened.pages));
+    findings.extend(check::alert_anchors(&site, &opened.pages));
+    if purpose == Purpose::Publish {
+        let state = config.state_dir();
+        if Matrix::load(&state).as_ref() != Some(&matrix) {
+            std::fs::create_dir_all(&state).map_err(|source| CliError::Write {
+                path: state.clone(),
+                source,
+            })?;
+            fs_write::write(&state.join("navigation.json"), matrix.to_json().as_bytes())?;
+            // The pages show the matrix, which is counted on the pages: links do not depend on it.
+            root = crate::site::build(config, dest, runbook)?;
+        }
+        fs_write::write(&root.join("navigation.json"), matrix.to_json().as_bytes())?;
+    }
+    Ok(Built { matrix, findings })
+}
+
+/// The rule files against the pages.
+pub(super) fn rules(opened: &Opened) -> (Vec<FileEdit>, Vec<Finding>, Option<Linked>) {
+    let config = &opened.config;
+    if config.rules.is_empty() {
+        return (Vec::new(), Vec::new(), None);
+    }
+    let Some(base_url) = &config.base_url else {
+        let finding = Finding::error_in("config", config.file.path(), "`rules` without `base-url`")
+            .help("add `base-url = \"https://…/\"`, the address of the published site");
+        return (Vec::new(), vec![finding], None);
+    };
+    let (files, mut findings) = rules::load(&config.root, &config.rules);
+    let links: Vec<AlertLink> = opened
+        .pages
+        .iter()
+        .flat_map(|page| {
+            page.front_matter
+                .alerts
+                .iter()
+                .map(move |alert| (page, alert))
+        })
+        .map(|(page, alert)| {
+            let path = page.html_path().display().to_string();
+            let anchor = alert
+                .anchor
+                .as_ref()
+                .map_or_else(String::new, |a| format!("#{a}"));
+            AlertLink {
+                alert: alert.name.clone(),
+                url: format!("{base_url}{path}{anchor}"),
+                place: alert.place.clone(),
+            }
+        })
+        .collect();
+    let (edits, more, linked) = rules::plan(&files, &links, base_url);
+    findings.extend(more);
+    (edits, findings, Some(linked))
+}

@@ -1,0 +1,48 @@
+//! `mdbook-runbook verify`: all that CI needs, with one summary and one exit status.
+
+use super::args::VerifyArgs;
+use super::execute::{Request, execute};
+use super::open::open;
+use super::output::Output;
+use super::site::{self, Purpose};
+use super::{CliError, Exit, finish, write_reports};
+use crate::evidence::Store;
+use crate::plan::Job;
+use crate::report::Summary;
+
+pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliError> {
+    let opened = open(args.book.book.as_ref(), args.run.instance.as_deref())?;
+    let mut store = Store::load(&opened.config.state_dir());
+    let subjects: Vec<_> = opened.plan.jobs.iter().map(Job::subject).collect();
+    store.retain(|subject| subjects.contains(subject));
+    let request = Request {
+        run: &args.run,
+        reuse: !args.fresh,
+        control: false,
+        bless: false,
+    };
+    let jobs = opened.plan.jobs.clone();
+    let executed = execute(&opened, jobs, &mut store, &request, output)?;
+    let mut findings = opened.findings.clone();
+    findings.extend(
+        executed
+            .played
+            .iter()
+            .flat_map(|played| played.findings.clone()),
+    );
+    let mut summary = Summary::new(&executed.played, opened.plan.accounting, &[]);
+    if !executed.interrupted {
+        let dest = opened.config.build_dir.clone();
+        let built = site::build(&opened, &dest, Some(executed.inputs), Purpose::Publish)?;
+        findings.extend(built.findings);
+        let (edits, more, linked) = site::rules(&opened);
+        findings.extend(more);
+        findings.extend(edits.into_iter().map(|edit| edit.stale));
+        summary.longest_path = built.matrix.longest;
+        summary.alerts = linked.map(|linked| (linked.right, linked.all));
+    }
+    crate::finding::sort(&mut findings);
+    summary.count(&findings);
+    write_reports(&args.run, &summary, &executed.played, &findings)?;
+    Ok(finish(&summary, &findings, executed.interrupted, output))
+}

@@ -1,0 +1,14 @@
+//! What is added to the pages, and the site as it is built.
+
+mod build;
+mod card;
+mod evidence_view;
+mod fences;
+pub mod html;
+mod index;
+mod page_view;
+mod text;
+
+pub use build::{SiteError, build};
+pub use index::unknown_directives;
+pub use page_view::{View, render};

@@ -1,0 +1,159 @@
+//! A chapter's Markdown with what the reader of a runbook needs added to it.
+
+use super::{card, evidence_view, fences, index};
+use crate::config::{Config, Headings};
+use crate::evidence::{Evidence, Store, Subject};
+use crate::page::{Cause, Page, Role};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Everything that pages show beside their own text.
+pub struct View<'a> {
+    /// The book's settings.
+    pub config: &'a Config,
+    /// All pages, in the order of the book.
+    pub pages: &'a [Page],
+    /// What was run.
+    pub store: &'a Store,
+    /// Hashes of the inputs as they are now; without them nothing is called stale.
+    pub inputs: Option<&'a BTreeMap<Subject, String>>,
+}
+
+/// How far a cause is proved.
+pub(super) enum State<'a> {
+    /// It was resolved, with these very inputs as far as is known.
+    Verified(&'a Evidence),
+    /// It was resolved, but something has changed since.
+    Stale(&'a Evidence),
+    /// Its last drill did not recover.
+    Failed(&'a Evidence),
+    /// It was never played.
+    Unknown,
+}
+
+impl View<'_> {
+    pub(super) fn subject(page: &Page, cause: &Cause) -> Subject {
+        Subject {
+            page: page.path.clone(),
+            issue: page.issue.as_ref().map(|issue| issue.number),
+            cause: Some(cause.name.clone()),
+        }
+    }
+
+    pub(super) fn state(&self, page: &Page, cause: &Cause) -> State<'_> {
+        let subject = Self::subject(page, cause);
+        let Some(evidence) = self.store.last(&subject) else {
+            return State::Unknown;
+        };
+        let now = self.inputs.and_then(|inputs| inputs.get(&subject));
+        if !evidence.verdict.is_good() {
+            State::Failed(evidence)
+        } else if now.is_some_and(|now| *now != evidence.inputs) {
+            State::Stale(evidence)
+        } else {
+            State::Verified(evidence)
+        }
+    }
+}
+
+/// Replacements of byte ranges, applied from the back so that the places before stay true.
+#[derive(Default)]
+pub(super) struct Edits(Vec<(Range<usize>, String)>);
+
+impl Edits {
+    pub(super) fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {
+        self.0.push((range, text.into()));
+    }
+
+    pub(super) fn insert(&mut self, at: usize, text: impl Into<String>) {
+        self.replace(at..at, text);
+    }
+
+    fn apply(mut self, text: &str) -> String {
+        // Stable: insertions at one place keep their order.
+        self.0.sort_by_key(|(range, _)| range.start);
+        let mut result = String::with_capacity(text.len() * 2);
+        let mut at = 0;
+        for (range, new) in self.0 {
+            if range.start >= at {
+                result.push_str(&text[at..range.start]);
+                at = range.end;
+            }
+            result.push_str(&new);
+        }
+        result.push_str(&text[at..]);
+        result
+    }
+}
+
+/// The chapter as it goes to the renderer.
+pub fn render(page: &Page, view: &View<'_>) -> String {
+    let text = page.document.file.text();
+    let mut edits = Edits::default();
+    edits.replace(0..page.document.body_start, "");
+    if let Some(issue) = &page.issue {
+        let after_title = page
+            .document
+            .title()
+            .map_or(page.document.body_start, |title| title.place.span.end);
+        edits.insert(
+            after_title,
+            format!("\n{}\n\n", card::card(page, issue, view)),
+        );
+        for cause in &issue.causes {
+            let shown = evidence_view::of_cause(page, cause, view);
+            edits.insert(cause.place.span.end, format!("\n{shown}\n\n"));
+        }
+        fold_drills(page, &view.config.headings, &mut edits);
+    }
+    fences::rewrite(page, &mut edits);
+    index::fill(page, view, &mut edits);
+    let mut result = edits.apply(text);
+    if fences::has_blocks(page) || page.issue.is_some() || !page.document.directives.is_empty() {
+        result.push_str("\n\n<style>\n");
+        result.push_str(include_str!("assets/runbook.css"));
+        result.push_str("</style>\n\n<script>\n");
+        result.push_str(include_str!("assets/runbook.js"));
+        result.push_str("</script>\n");
+    }
+    result
+}
+
+/// Puts the *Drill* sections behind a fold, and gives their headings ids that no other has: mdBook
+/// numbers repeats without looking at explicit ids.
+fn fold_drills(page: &Page, names: &Headings, edits: &mut Edits) {
+    let headings = &page.document.headings;
+    for (index, heading) in headings.iter().enumerate() {
+        if names.role(&heading.text) != Some(Role::Drill) {
+            continue;
+        }
+        let end = headings[index + 1..]
+            .iter()
+            .find(|next| next.level <= heading.level)
+            .map_or(page.document.file.text().len(), |next| {
+                next.place.span.start
+            });
+        edits.insert(
+            heading.place.span.start,
+            "<details class=\"rb-drill\"><summary>How this is drilled</summary>\n\n",
+        );
+        for below in &headings[index..] {
+            let inside = below.place.span.start < end;
+            if inside && below.id.is_none() {
+                let line = page.document.file.line_span(below.place.line());
+                edits.insert(line.end, format!(" {{#drill-{}}}", slug(&below.text)));
+            }
+        }
+        edits.insert(end, "\n\n</details>\n\n");
+    }
+}
+
+fn slug(text: &str) -> String {
+    let words: Vec<String> = text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    words.join("-")
+}
