@@ -41,8 +41,12 @@ pub(super) fn card(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
             format!("<li>{link} <span class=\"rb-state {class}\">{word}</span></li>")
         })
         .collect();
+    let fix = match &issue.resolution_id {
+        Some(id) => format!("<a href=\"#{}\">Fix</a>", escape(id)),
+        None => "Fix".to_owned(),
+    };
     format!(
-        "<div class=\"rb-card\"><p>{}</p><p>Fix, by cause:</p><ul>{jumps}</ul></div>",
+        "<div class=\"rb-card\"><p>{}</p><p>{fix}, by cause:</p><ul>{jumps}</ul></div>",
         facts.join(" · ")
     )
 }
