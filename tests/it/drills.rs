@@ -51,78 +51,134 @@ impl Page {
 
 #[test]
 fn recovered() {
-    GOOD.book().run(&["test"]).status(0).says("ok   a.md: Switched off: recovered");
+    GOOD.book()
+        .run(&["test"])
+        .status(0)
+        .says("ok   a.md: Switched off: recovered");
 }
 
 #[test]
 fn baseline_red() {
-    Page { verification: "```bash\ngrep wrong /var/state\n```", ..GOOD }
-        .ends("baseline-red")
-        .says("src/a.md:27:1")
-        .says("the verification fails on a healthy instance");
+    Page {
+        verification: "```bash\ngrep wrong /var/state\n```",
+        ..GOOD
+    }
+    .ends("baseline-red")
+    .says("src/a.md:29:1")
+    .says("the verification fails on a healthy instance");
 }
 
 #[test]
 fn fault_ineffective() {
-    Page { drill: "```bash\nfalse\n```", ..GOOD }.ends("fault-ineffective");
+    Page {
+        drill: "```bash\nfalse\n```",
+        ..GOOD
+    }
+    .ends("fault-ineffective");
 }
 
 #[test]
 fn verify_vacuous() {
-    Page { verification: "```bash\ntrue\n```", ..GOOD }
-        .ends("verify-vacuous")
-        .says("the verification of `Switched off` cannot fail");
+    Page {
+        verification: "```bash\ntrue\n```",
+        ..GOOD
+    }
+    .ends("verify-vacuous")
+    .says("the verification of `Switched off` cannot fail");
 }
 
 #[test]
 fn step_failed_in_diagnosis_and_resolution() {
-    Page { diagnosis: "```bash\nno-such-tool\n```", ..GOOD }.ends("step-failed").says("exit status 127");
-    Page { resolution: "```bash\nfalse\n```", ..GOOD }.ends("step-failed");
+    Page {
+        diagnosis: "```bash\nno-such-tool\n```",
+        ..GOOD
+    }
+    .ends("step-failed")
+    .says("exit status 127");
+    Page {
+        resolution: "```bash\nfalse\n```",
+        ..GOOD
+    }
+    .ends("step-failed");
 }
 
 #[test]
 fn not_recovered() {
-    Page { resolution: "```bash\ntrue\n```", ..GOOD }
-        .ends("not-recovered")
-        .says("was not recovered within 1 s");
+    Page {
+        resolution: "```bash\ntrue\n```",
+        ..GOOD
+    }
+    .ends("not-recovered")
+    .says("was not recovered within 1 s");
 }
 
 #[test]
 fn data_lost_unless_declared() {
     let lossy = "```bash\necho up >/var/state; echo 8 >/var/data\n```";
-    Page { resolution: lossy, ..GOOD }.ends("data-lost").says("-7").says("+8");
+    Page {
+        resolution: lossy,
+        ..GOOD
+    }
+    .ends("data-lost")
+    .says("-7")
+    .says("+8");
     let declared = "```bash {loss=\"the eighth\"}\necho up >/var/state; echo 8 >/var/data\n```";
-    Page { resolution: declared, ..GOOD }.book().run(&["test"]).status(0);
+    Page {
+        resolution: declared,
+        ..GOOD
+    }
+    .book()
+    .run(&["test"])
+    .status(0);
 }
 
 #[test]
 fn self_healed_with_control() {
     let heals = "```bash\necho down >/var/state; (sleep 0.3; echo up >/var/state) &\n```";
-    Page { drill: heals, ..GOOD }.book().run(&["test", "--control"]).status(1).says("self-healed");
-    GOOD.book().run(&["test", "--control"]).status(1).says("not-recovered");
+    Page {
+        drill: heals,
+        ..GOOD
+    }
+    .book()
+    .run(&["test", "--control"])
+    .status(1)
+    .says("self-healed");
+    GOOD.book()
+        .run(&["test", "--control"])
+        .status(1)
+        .says("not-recovered");
 }
 
 #[test]
 fn leaked() {
-    Page { drill: "```bash\necho down >/var/state; sleep 300 &\n```", ..GOOD }
-        .ends("leaked")
-        .says("sleep 300");
+    Page {
+        drill: "```bash\necho down >/var/state; sleep 300 &\n```",
+        ..GOOD
+    }
+    .ends("leaked")
+    .says("sleep 300");
 }
 
 #[test]
 fn not_applicable_is_named_and_never_counted_as_passed() {
-    Page { front: "issue: 1\nneeds: [lacks-it]", ..GOOD }
-        .book()
-        .run(&["test"])
-        .status(0)
-        .says("n/a  a.md: Switched off: not applicable, lacks `lacks-it`")
-        .says("0/0 drills recovered")
-        .says("1 not applicable");
-    Page { front: "issue: 1\nneeds: [has-it]", ..GOOD }
-        .book()
-        .run(&["test"])
-        .status(0)
-        .says("1/1 drills recovered");
+    Page {
+        front: "issue: 1\nneeds: [lacks-it]",
+        ..GOOD
+    }
+    .book()
+    .run(&["test"])
+    .status(0)
+    .says("n/a  a.md: Switched off: not applicable, lacks `lacks-it`")
+    .says("0/0 drills recovered")
+    .says("1 not applicable");
+    Page {
+        front: "issue: 1\nneeds: [has-it]",
+        ..GOOD
+    }
+    .book()
+    .run(&["test"])
+    .status(0)
+    .says("1/1 drills recovered");
 }
 
 #[test]
@@ -139,19 +195,37 @@ fn an_instance_that_never_gets_ready_shows_its_log() {
 #[test]
 fn a_verification_that_hangs_under_the_fault_counts_as_failing() {
     let hangs = "```bash {timeout=500ms}\ngrep up /var/state || sleep 60\n```";
-    Page { verification: hangs, ..GOOD }.book().run(&["test"]).status(0);
+    Page {
+        verification: hangs,
+        ..GOOD
+    }
+    .book()
+    .run(&["test"])
+    .status(0);
 }
 
 #[test]
 fn reports_and_shards() {
     let book = GOOD.book();
-    book.run(&["test", "--report", "junit=j.xml,json=r.json"]).status(0);
-    assert!(book.read("j.xml").contains("<testcase name=\"Switched off\" classname=\"a.md\""));
+    book.run(&["test", "--report", "junit=j.xml,json=r.json"])
+        .status(0);
+    assert!(
+        book.read("j.xml")
+            .contains("<testcase name=\"Switched off\" classname=\"a.md\"")
+    );
     let report: serde_json::Value = serde_json::from_str(&book.read("r.json")).unwrap();
-    assert_eq!(report["jobs"][0]["evidence"]["verdict"]["kind"], "recovered");
+    assert_eq!(
+        report["jobs"][0]["evidence"]["verdict"]["kind"],
+        "recovered"
+    );
     assert_eq!(report["jobs"][0]["evidence"]["instance_version"], "toy 1.0");
     let one = book.run(&["test", "--shard", "1/2"]).status(0).stdout;
     let two = book.run(&["test", "--shard", "2/2"]).status(0).stdout;
-    assert_eq!(one.matches("recovered (").count() + two.matches("recovered (").count(), 1);
-    book.run(&["test", "no such cause"]).status(2).says("no drill or doc test matches");
+    assert_eq!(
+        one.matches("recovered (").count() + two.matches("recovered (").count(),
+        1
+    );
+    book.run(&["test", "no such cause"])
+        .status(2)
+        .says("no drill or doc test matches");
 }

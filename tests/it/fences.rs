@@ -11,8 +11,12 @@ fn output(page: &str) -> Option<String> {
     }
     let report: serde_json::Value = serde_json::from_str(&book.read("report.json")).unwrap();
     let stages = report["jobs"][0]["evidence"]["stages"].as_array()?.clone();
-    let steps = stages.iter().flat_map(|stage| stage["steps"].as_array().unwrap().clone());
-    steps.last().map(|step| step["output"].as_str().unwrap().to_owned())
+    let steps = stages
+        .iter()
+        .flat_map(|stage| stage["steps"].as_array().unwrap().clone());
+    steps
+        .last()
+        .map(|step| step["output"].as_str().unwrap().to_owned())
 }
 
 #[track_caller]
@@ -35,7 +39,10 @@ fn all_thirteen_forms() {
     // Unclosed: run, and reported as well.
     runs("# T\n\n```bash\necho ran\n");
     assert_eq!(output("# T\n\n<!--\n```bash\necho ran\n```\n-->\n"), None);
-    assert_eq!(output("# T\n\n````text\n```bash\necho ran\n```\n````\n"), None);
+    assert_eq!(
+        output("# T\n\n````text\n```bash\necho ran\n```\n````\n"),
+        None
+    );
     runs("\u{feff}# T\n\n- a\n  - b\n\n    ```console\n    $ echo ran\n    ```\n");
 }
 

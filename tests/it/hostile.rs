@@ -52,7 +52,9 @@ fn the_host_is_the_same_after_hostile_blocks() {
     ];
     let mut page = String::from("# Hostile\n\n");
     for block in blocks {
-        page.push_str(&format!("```bash {{any danger timeout=10s}}\n{block}\n```\n\n"));
+        page.push_str(&format!(
+            "```bash {{any danger timeout=10s}}\n{block}\n```\n\n"
+        ));
     }
     page.push_str(&format!(
         "```bash {{any}}\nls {0} && echo the canary is seen; kill -0 {1} && echo the victim is seen\n```\n",
@@ -94,7 +96,8 @@ fn the_sandbox_has_what_a_page_needs_and_no_more() {
 
 #[test]
 fn a_firewall_needs_to_be_asked_for() {
-    let page = "```bash\niptables -A INPUT -p tcp --dport 50051 -j DROP\niptables -S | grep 50051\n```\n";
+    let page =
+        "```bash\niptables -A INPUT -p tcp --dport 50051 -j DROP\niptables -S | grep 50051\n```\n";
     Book::new().page("a.md", page).run(&["test"]).status(1);
     Book::new()
         .toml("[preprocessor.runbook.instance]\nnet-admin = true\n")

@@ -1,0 +1,92 @@
+//! The configuration file: `$XDG_CONFIG_HOME/engram/config.toml`, or the same below `~/.config`.
+//!
+//! There need not be one. If there is, every command reads it first, and fails if it is broken.
+
+mod keys;
+mod reader;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(crate) use reader::{Finding, Severity, read};
+
+use crate::space::SpaceId;
+
+/// What the server uses of the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The address to listen on. Checked at the start only, as the real server does.
+    pub(crate) http_bind: String,
+    /// The space of requests that name none.
+    pub(crate) default_space: SpaceId,
+    /// The spaces that are opened at the start.
+    pub(crate) bootstrap_spaces: Vec<SpaceId>,
+    /// The number of memories at which the pressure of a space is 1. Nothing enforces it.
+    pub(crate) hot_capacity: u64,
+    /// Kept, and shown by `config list`. Nothing depends on it.
+    pub(crate) spreading_api_beta: bool,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("failed to load CLI configuration")]
+    Unreadable(#[source] ReadError),
+    /// The file holds something that is not allowed.
+    #[error("failed to load CLI configuration")]
+    Invalid(#[source] Findings),
+}
+
+/// The file, and why it cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("Failed to read configuration file {path}: {source_text}")]
+pub(crate) struct ReadError {
+    path: PathBuf,
+    source_text: String,
+}
+
+/// All that is wrong with a file, a line each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub(crate) struct Findings(pub(crate) Vec<Finding>);
+
+/// Where the file is, whether it is there or not.
+pub(crate) fn path() -> PathBuf {
+    let directory = std::env::var_os("XDG_CONFIG_HOME")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from);
+    let home = || std::env::home_dir().unwrap_or_default().join(".config");
+    directory.unwrap_or_else(home).join("engram/config.toml")
+}
+
+/// The configuration of the file, or the defaults if there is none.
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            String::new()
+        }
+        Err(error) => {
+            let error = ReadError {
+                path: path.to_path_buf(),
+                source_text: error.to_string(),
+            };
+            return Err(ConfigError::Unreadable(error));
+        }
+    };
+    let (config, findings) = read(path, &text);
+    let errors: Vec<Finding> = findings
+        .into_iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .collect();
+    match config {
+        Some(config) if errors.is_empty() => Ok(config),
+        _ => Err(ConfigError::Invalid(Findings(errors))),
+    }
+}

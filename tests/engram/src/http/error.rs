@@ -1,0 +1,153 @@
+//! Errors as answers: status, code, message and what to do, in the real server's form.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::error_chain;
+use crate::space::{InvalidSpaceId, SpaceError};
+use crate::wal::WriteError;
+
+/// An answer that is not what the client hoped for.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    /// The HTTP status.
+    pub(crate) status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    /// The request cannot be understood.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "BAD_REQUEST",
+            message: message.into(),
+        }
+    }
+
+    /// The memory in the request cannot be stored.
+    pub(crate) fn invalid_memory(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "INVALID_MEMORY_INPUT",
+            message: message.into(),
+        }
+    }
+
+    /// There is no memory with the id.
+    pub(crate) fn memory_not_found(id: &str) -> Self {
+        let message = format!("Memory '{id}' not found");
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: "MEMORY_NOT_FOUND",
+            message,
+        }
+    }
+
+    /// There is no open space with the id.
+    pub(crate) fn space_not_found(id: &str) -> Self {
+        let message = format!("Memory space '{id}' not found");
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: "RESOURCE_NOT_FOUND",
+            message,
+        }
+    }
+
+    /// This server does not have the feature.
+    pub(crate) fn not_enabled(feature: &str) -> Self {
+        let message = format!("{feature} is not part of this server");
+        Self {
+            status: StatusCode::NOT_IMPLEMENTED,
+            code: "FEATURE_NOT_ENABLED",
+            message,
+        }
+    }
+
+    /// A bug of ours.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: "MEMORY_SYSTEM_ERROR",
+            message: message.into(),
+        }
+    }
+}
+
+impl From<InvalidSpaceId> for ApiError {
+    fn from(error: InvalidSpaceId) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<SpaceError> for ApiError {
+    fn from(error: SpaceError) -> Self {
+        Self::internal(format!(
+            "Failed to access memory space: {}",
+            error_chain::one_line(&error)
+        ))
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
+        let mut answer = Self::internal(error.to_string());
+        if error.storage_full {
+            answer.status = StatusCode::INSUFFICIENT_STORAGE;
+        }
+        answer
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (context, guidance) = teaching(self.code);
+        let body = json!({
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "educational_context": context,
+                "cognitive_guidance": guidance,
+            },
+            "documentation": {
+                "api_guide": "/docs/api",
+                "memory_concepts": "/docs/memory-systems",
+                "examples": "/docs/examples",
+            },
+        });
+        (self.status, Json(body)).into_response()
+    }
+}
+
+/// What the code means, and what to do next.
+fn teaching(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "INVALID_MEMORY_INPUT" => (
+            "A memory has a text, and an embedding of 768 finite numbers if it has one.",
+            "Correct the memory and send it again.",
+        ),
+        "MEMORY_NOT_FOUND" => (
+            "A memory is known by its id within one memory space.",
+            "Check the id and the header X-Memory-Space.",
+        ),
+        "RESOURCE_NOT_FOUND" => (
+            "A query does not open or make a memory space.",
+            "Make or load the space with POST /api/v1/spaces.",
+        ),
+        "FEATURE_NOT_ENABLED" => (
+            "Not every server has every feature.",
+            "Use a server that has it.",
+        ),
+        "MEMORY_SYSTEM_ERROR" => (
+            "The server could not read or write the memory space.",
+            "Read the server's log; nothing of this request was stored.",
+        ),
+        _ => (
+            "The request could not be understood.",
+            "Correct the request and send it again.",
+        ),
+    }
+}

@@ -1,0 +1,255 @@
+//! Storing memories and getting them back by id.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::error::ApiError;
+use super::operation::{on_space, space_of};
+use crate::memory::{EMBEDDING_DIMENSIONS, Memory};
+
+const DEFAULT_CONFIDENCE: f64 = 0.7;
+const DEFAULT_LIMIT: usize = 100;
+
+/// The body of `POST /api/v1/memories/remember`. Other fields are ignored, as the real server does.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Remember {
+    content: String,
+    id: Option<String>,
+    embedding: Option<Vec<f32>>,
+    confidence: Option<f64>,
+    #[serde(default)]
+    tags: Vec<String>,
+    memory_space_id: Option<String>,
+}
+
+/// `?space=` alone.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SpaceQuery {
+    pub(crate) space: Option<String>,
+}
+
+/// The query of `GET /api/v1/memories`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ListQuery {
+    space: Option<String>,
+    tier: Option<String>,
+    limit: Option<usize>,
+    offset: Option<usize>,
+    #[serde(default)]
+    include_embeddings: bool,
+}
+
+/// `POST /api/v1/memories/remember`: 201 when the memory is on the disk, and only then.
+pub(crate) async fn remember(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Query(query): Query<SpaceQuery>,
+    Json(body): Json<Remember>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let space = space_of(
+        &shared,
+        &headers,
+        query.space.as_deref(),
+        body.memory_space_id.as_deref(),
+    )?;
+    let memory = memory_of(body)?;
+    tracing::info!(target: "engram_cli::api", "Processing remember request for memory '{}'", memory.id);
+    let answer = stored(&memory);
+    on_space(&shared, "remember", space, move |space| {
+        Ok(space.store(memory)?)
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// `POST /api/v1/memories`: takes only `content` and `confidence`, like the real server.
+pub(crate) async fn create(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Query(query): Query<SpaceQuery>,
+    Json(body): Json<Value>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let space = space_of(&shared, &headers, query.space.as_deref(), None)?;
+    let content = body.get("content").and_then(Value::as_str);
+    let content = content
+        .ok_or_else(|| ApiError::invalid_memory("Missing required field: content"))?
+        .to_owned();
+    let confidence = serde_json::from_value(body.get("confidence").cloned().unwrap_or_default());
+    let confidence =
+        confidence.map_err(|_| ApiError::invalid_memory("confidence is not a number"))?;
+    let memory = memory_of(Remember {
+        content,
+        id: None,
+        embedding: None,
+        confidence,
+        tags: Vec::new(),
+        memory_space_id: None,
+    })?;
+    let answer = stored(&memory);
+    on_space(&shared, "remember", space, move |space| {
+        Ok(space.store(memory)?)
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// `GET /api/v1/memories/{id}`.
+pub(crate) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<SpaceQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let space = space_of(&shared, &headers, query.space.as_deref(), None)?;
+    let find = move |space: &crate::space::Space| {
+        space
+            .get(&id)
+            .ok_or_else(|| ApiError::memory_not_found(&id))
+    };
+    let memory = on_space(&shared, "get", space, find).await?;
+    let mut object = summary(&memory, false);
+    object["memory_type"] = json!("episodic");
+    Ok(Json(object))
+}
+
+/// `GET /api/v1/memories`: all memories are in the tier `hot`.
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let space = space_of(&shared, &headers, query.space.as_deref(), None)?;
+    let in_tier = match query.tier.as_deref() {
+        None | Some("hot" | "all") => true,
+        Some("warm" | "cold") => false,
+        Some(other) => {
+            return Err(ApiError::bad_request(format!(
+                "Unknown tier '{other}': use hot, warm, cold or all"
+            )));
+        }
+    };
+    let (offset, limit) = (
+        query.offset.unwrap_or(0),
+        query.limit.unwrap_or(DEFAULT_LIMIT),
+    );
+    let page = move |space: &crate::space::Space| {
+        Ok((
+            if in_tier {
+                space.list(offset, limit)
+            } else {
+                Vec::new()
+            },
+            space.count(),
+        ))
+    };
+    let (memories, total) = on_space(&shared, "list", space, page).await?;
+    let memories: Vec<Value> = memories
+        .iter()
+        .map(|memory| summary(memory, query.include_embeddings))
+        .collect();
+    Ok(Json(json!({
+        "count": memories.len(),
+        "pagination": { "offset": offset, "limit": limit, "returned": memories.len() },
+        "tier_counts": { "hot": total, "warm": 0, "cold": 0, "total": total },
+        "memories": memories,
+    })))
+}
+
+/// `DELETE /api/v1/memories/{id}`: the real server cannot delete either.
+pub(crate) async fn delete(Path(id): Path<String>) -> Json<Value> {
+    Json(json!({
+        "status": "not_supported",
+        "memory_id": id,
+        "message": "Deleting single memories is not supported",
+    }))
+}
+
+/// A memory as lists show it.
+pub(crate) fn summary(memory: &Memory, with_embedding: bool) -> Value {
+    let mut object = json!({
+        "id": memory.id,
+        "content": memory.content,
+        "confidence": memory.confidence,
+        "timestamp": memory.timestamp,
+    });
+    if with_embedding {
+        object["embedding"] = json!(memory.embedding);
+    }
+    object
+}
+
+/// In words, as the real server says it.
+pub(crate) fn category(confidence: f64) -> &'static str {
+    match confidence {
+        value if value >= 0.8 => "High",
+        value if value >= 0.5 => "Medium",
+        _ => "Low",
+    }
+}
+
+fn memory_of(body: Remember) -> Result<Memory, ApiError> {
+    if body.content.trim().is_empty() {
+        return Err(ApiError::invalid_memory("content is empty"));
+    }
+    if let Some(embedding) = &body.embedding {
+        if embedding.len() != EMBEDDING_DIMENSIONS {
+            let message = format!(
+                "Embedding must have exactly {EMBEDDING_DIMENSIONS} dimensions, got {}",
+                embedding.len()
+            );
+            return Err(ApiError::invalid_memory(message));
+        }
+        // A number like 1e39 is valid JSON, but infinite as f32.
+        if embedding.iter().any(|number| !number.is_finite()) {
+            return Err(ApiError::invalid_memory(
+                "Embedding holds a number that is not finite",
+            ));
+        }
+    }
+    Ok(Memory {
+        id: body.id.filter(|id| !id.is_empty()).unwrap_or_else(new_id),
+        content: body.content,
+        confidence: body
+            .confidence
+            .unwrap_or(DEFAULT_CONFIDENCE)
+            .clamp(0.0, 1.0),
+        timestamp: Timestamp::now(),
+        tags: body.tags,
+        embedding: body.embedding,
+    })
+}
+
+/// Unique among all starts: the time, and a number within this one.
+fn new_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!(
+        "mem_{:x}_{:x}",
+        Timestamp::now().as_nanosecond(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+fn stored(memory: &Memory) -> Value {
+    json!({
+        "memory_id": memory.id,
+        "storage_confidence": {
+            "value": memory.confidence,
+            "category": category(memory.confidence),
+            "reasoning": "The confidence that the client gave, within 0 and 1",
+        },
+        "consolidation_state": "Recent",
+        "observed_at": memory.timestamp,
+        "stored_at": memory.timestamp,
+        "links": { "consolidation": "/api/v1/consolidations" },
+        "auto_links": [],
+        "system_message": format!("Memory '{}' is on the disk", memory.id),
+    })
+}

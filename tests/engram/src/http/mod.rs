@@ -1,0 +1,68 @@
+//! The HTTP API: which path is answered by what.
+//!
+//! Unknown paths are 404 and wrong methods 405, both without a body; wrong content types, JSON and shapes are
+//! 415, 400 and 422 with a line of text. That is what axum does, in the real server too.
+//!
+//! gRPC is not served yet. Nothing listens on port 50051, and the command line has no `--grpc-port`.
+
+mod error;
+mod memories;
+mod operation;
+mod query;
+mod recall;
+mod spaces;
+mod system;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::space::Registry;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The spaces.
+    pub(crate) registry: Arc<Registry>,
+    /// The numbers.
+    pub(crate) metrics: Arc<Metrics>,
+    /// The checks.
+    pub(crate) health: Arc<Health>,
+    /// The configuration, as it was at the start.
+    pub(crate) config: Config,
+    /// Notified when the server is to stop.
+    pub(crate) shutdown: Arc<Notify>,
+}
+
+/// All routes.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/api/v1/memories/remember", post(memories::remember))
+        .route("/api/v1/memories/recall", get(recall::recall))
+        .route("/api/v1/memories/search", get(recall::search))
+        .route(
+            "/api/v1/memories",
+            get(memories::list).post(memories::create),
+        )
+        .route(
+            "/api/v1/memories/{id}",
+            get(memories::get).delete(memories::delete),
+        )
+        .route("/api/v1/query", post(query::query))
+        .route("/api/v1/spaces", get(spaces::list).post(spaces::create))
+        .route("/api/v1/maintenance/compact", post(system::compact))
+        .route("/api/v1/consolidations", get(system::consolidations))
+        .route("/api/v1/system/health", get(system::system_health))
+        .route("/health", get(system::health))
+        .route("/health/alive", get(system::alive))
+        .route("/health/spreading", get(system::spreading))
+        .route("/metrics", get(system::metrics))
+        .route("/metrics/prometheus", get(system::prometheus))
+        .route("/shutdown", post(system::shutdown))
+        .with_state(shared)
+}

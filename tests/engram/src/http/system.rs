@@ -1,0 +1,141 @@
+//! Health, metrics, maintenance and shutdown.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::error::ApiError;
+use super::memories::SpaceQuery;
+use crate::health::Status;
+use crate::metrics;
+use crate::space::{Space, SpaceId};
+
+/// `GET /health`: 503 if a check is unhealthy.
+pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> Response {
+    let (status, _) = shared.health.check().await;
+    let body = json!({
+        "service": "engram",
+        "status": status.as_str(),
+        "timestamp": Timestamp::now(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    (http_status(status), Json(body)).into_response()
+}
+
+/// `GET /health/alive`: 200 with an empty body. It checks nothing but that the server answers.
+pub(crate) async fn alive() -> StatusCode {
+    StatusCode::OK
+}
+
+/// `GET /health/spreading`: this server does not spread activation, so it has nothing to probe.
+pub(crate) async fn spreading() -> ApiError {
+    ApiError::not_enabled("spreading activation")
+}
+
+/// `GET /api/v1/system/health[?space=]`: each check, and each open space.
+pub(crate) async fn system_health(
+    State(shared): State<Arc<Shared>>,
+    Query(query): Query<SpaceQuery>,
+) -> Result<Response, ApiError> {
+    let mut spaces = shared.registry.loaded();
+    if let Some(wanted) = query.space {
+        let wanted: SpaceId = wanted.parse()?;
+        spaces.retain(|space| space.id == wanted);
+        if spaces.is_empty() {
+            return Err(ApiError::space_not_found(wanted.as_str()));
+        }
+    }
+    let (status, checks) = shared.health.check().await;
+    let spaces: Vec<Value> = spaces
+        .iter()
+        .map(|space| space_health(&shared, space))
+        .collect();
+    let body = json!({
+        "status": status.as_str(),
+        "timestamp": Timestamp::now(),
+        "checks": checks,
+        "spaces": spaces,
+        "cluster": null,
+    });
+    Ok((http_status(status), Json(body)).into_response())
+}
+
+/// `pressure` is the share of the configured capacity that is used. Nothing consolidates, so that rate is 0.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn space_health(shared: &Shared, space: &Space) -> Value {
+    let memories = space.count();
+    json!({
+        "space": space.id.as_str(),
+        "memories": memories,
+        "pressure": memories as f64 / shared.config.hot_capacity as f64,
+        "wal_lag_ms": space.wal_lag().as_secs_f64() * 1000.0,
+        "consolidation_rate": 0.0,
+    })
+}
+
+/// `GET /metrics`: JSON, unless the client asks for text as Prometheus does.
+pub(crate) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accept.contains("text/plain") || accept.contains("openmetrics") {
+        return prometheus(State(shared)).await;
+    }
+    Json(metrics::snapshot(&shared.metrics)).into_response()
+}
+
+/// `GET /metrics/prometheus`: always text.
+pub(crate) async fn prometheus(State(shared): State<Arc<Shared>>) -> Response {
+    let text = metrics::exposition(&shared.metrics, &shared.registry);
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
+}
+
+/// `POST /api/v1/maintenance/compact`: the form of an answer when there is nothing to compact.
+pub(crate) async fn compact() -> Json<Value> {
+    Json(json!({
+        "compaction": null,
+        "pressure_before": 0.0,
+        "pressure_after": 0.0,
+        "maintenance_triggered": false,
+    }))
+}
+
+/// `GET /api/v1/consolidations`: nothing consolidates, so there are no beliefs.
+pub(crate) async fn consolidations() -> Json<Value> {
+    Json(json!({
+        "generated_at": Timestamp::now(),
+        "beliefs": [],
+        "stats": { "total_replays": 0, "last_replay_timestamp": null },
+    }))
+}
+
+/// `POST /shutdown`: answers, then stops.
+pub(crate) async fn shutdown(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    shared.shutdown.notify_one();
+    Json(json!({
+        "status": "shutdown_initiated",
+        "message": "Server is shutting down gracefully",
+    }))
+}
+
+fn http_status(status: Status) -> StatusCode {
+    if status == Status::Unhealthy {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    }
+}

@@ -1,0 +1,271 @@
+//! The life of the server: claim the port and the data directory, open the spaces, serve, flush.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::health::Health;
+use crate::http::{self, Shared};
+use crate::metrics::Metrics;
+use crate::pid_file;
+use crate::space::{Registry, SpaceError};
+
+/// Pending connections that the kernel keeps.
+const BACKLOG: u32 = 1024;
+/// How long requests that are being answered may keep a server that is asked to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often the log shows the metrics, as the real server does.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(30);
+
+/// Why the server does not start, or ends badly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServerError {
+    /// `http_bind` is no IP address.
+    #[error("Invalid HTTP bind address '{value}'")]
+    Bind {
+        /// As given.
+        value: String,
+        /// Why, and what is allowed.
+        source: BindAddressError,
+    },
+    /// Another program listens there, or we may not.
+    #[error("Failed to bind to address {address}")]
+    Address {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The data directory cannot be made or used.
+    #[error("Failed to create data directory at {path}")]
+    DataDir {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server uses the data directory.
+    #[error("Data directory {path} is in use by another engram server")]
+    Locked {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A space that must be there at the start cannot be opened.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The PID file cannot be written.
+    #[error("Failed to write PID file '{path}'")]
+    PidFile {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system refuses something else.
+    #[error("I/O error")]
+    Io(#[from] io::Error),
+}
+
+/// Why an address is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("server.http_bind (or ENGRAM_HTTP_BIND) must be an IP address such as 127.0.0.1: {0}")]
+pub(crate) struct BindAddressError(std::net::AddrParseError);
+
+/// Runs the server until it is asked to stop. `port` 0 lets the kernel choose one.
+pub(crate) fn run(config: Config, port: u16) -> Result<(), ServerError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(serve(config, port))
+}
+
+async fn serve(config: Config, port: u16) -> Result<(), ServerError> {
+    tracing::info!(target: "engram", "Starting Engram server v{}", env!("CARGO_PKG_VERSION"));
+    // Before anything else: whoever asks us to stop while the logs are read is heard, too.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let claimed = claim(bind_address(&config)?, port)?;
+    let data_dir = data_dir();
+    let _lock = lock(&data_dir)?;
+    tracing::info!(target: "engram", "Data directory: {}", data_dir.display());
+    let metrics = Arc::new(Metrics::default());
+    let registry = Arc::new(Registry::new(&data_dir, Arc::clone(&metrics)));
+    open_spaces(&registry, &config)?;
+    let listener = listen(claimed)?;
+    let address = listener.local_addr()?;
+    let pid_path = pid_file::path();
+    pid_file::write(&pid_path, address.port()).map_err(|source| ServerError::PidFile {
+        path: pid_path.clone(),
+        source,
+    })?;
+    announce(address);
+
+    let shutdown = Arc::new(Notify::new());
+    let health = Arc::new(Health::new(
+        Arc::clone(&registry),
+        Arc::clone(&metrics),
+        address,
+    ));
+    let shared = Shared {
+        registry: Arc::clone(&registry),
+        metrics: Arc::clone(&metrics),
+        health,
+        config,
+        shutdown: Arc::clone(&shutdown),
+    };
+    tokio::spawn(log_snapshots(metrics));
+    let draining = Arc::new(Notify::new());
+    let begun = Arc::clone(&draining);
+    let stop = async move {
+        let reason = tokio::select! {
+            _ = terminate.recv() => "SIGTERM received",
+            _ = interrupt.recv() => "SIGINT received",
+            () = shutdown.notified() => "shutdown requested",
+        };
+        tracing::info!(target: "engram", "{reason}, shutting down gracefully");
+        begun.notify_one();
+    };
+    let served = axum::serve(listener, http::router(Arc::new(shared))).with_graceful_shutdown(stop);
+    tokio::select! {
+        result = served => result?,
+        () = drained(&draining) => tracing::warn!(target: "engram", "Requests still open after {DRAIN:?}, closing them"),
+    }
+    flush(&registry);
+    pid_file::remove(&pid_path, std::process::id().cast_signed());
+    tracing::info!(target: "engram", "Server shutdown complete");
+    Ok(())
+}
+
+async fn drained(draining: &Notify) {
+    draining.notified().await;
+    tokio::time::sleep(DRAIN).await;
+}
+
+fn bind_address(config: &Config) -> Result<IpAddr, ServerError> {
+    let value = std::env::var("ENGRAM_HTTP_BIND").unwrap_or_else(|_| config.http_bind.clone());
+    value.parse().map_err(|error| ServerError::Bind {
+        value,
+        source: BindAddressError(error),
+    })
+}
+
+/// Takes the port without listening, so that clients are refused, and not kept waiting, while the logs are read.
+fn claim(ip: IpAddr, port: u16) -> Result<(TcpSocket, SocketAddr), ServerError> {
+    let address = SocketAddr::new(ip, port);
+    let claim = || {
+        let socket = if ip.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        // Connections of the server before us that have just been closed do not block the port.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    claim()
+        .map(|socket| (socket, address))
+        .map_err(|source| ServerError::Address { address, source })
+}
+
+fn listen((socket, address): (TcpSocket, SocketAddr)) -> Result<TcpListener, ServerError> {
+    socket
+        .listen(BACKLOG)
+        .map_err(|source| ServerError::Address { address, source })
+}
+
+fn data_dir() -> PathBuf {
+    std::env::var_os("ENGRAM_DATA_DIR")
+        .filter(|path| !path.is_empty())
+        .map_or_else(|| "engram-data".into(), PathBuf::from)
+}
+
+/// Makes the data directory, and takes its lock for as long as the file is open.
+fn lock(data_dir: &Path) -> Result<File, ServerError> {
+    let unusable = |source| ServerError::DataDir {
+        path: data_dir.to_path_buf(),
+        source,
+    };
+    std::fs::create_dir_all(data_dir).map_err(unusable)?;
+    let path = data_dir.join(".lock");
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(unusable)?;
+    if let Err(error) =
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+    {
+        return Err(ServerError::Locked {
+            path: data_dir.to_path_buf(),
+            source: error.into(),
+        });
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(unusable)?;
+    Ok(file)
+}
+
+/// Opens the default space and those of `bootstrap_spaces`. Others wait for their first request.
+fn open_spaces(registry: &Registry, config: &Config) -> Result<(), ServerError> {
+    let skip = |name: &str| tracing::warn!(target: "engram_core::registry", "skipping directory with invalid space ID name={name}");
+    if let Err(error) = registry.on_disk(skip) {
+        tracing::warn!(target: "engram_core::registry", "Failed to recover memory spaces - continuing with bootstrap error={error}");
+    }
+    for id in std::iter::once(&config.default_space).chain(&config.bootstrap_spaces) {
+        registry.open_or_create(id)?;
+    }
+    Ok(())
+}
+
+fn announce(address: SocketAddr) {
+    let host = if address.ip().is_unspecified() {
+        "127.0.0.1".to_owned()
+    } else {
+        address.ip().to_string()
+    };
+    let url = format!(
+        "http://{}",
+        SocketAddr::new(host.parse().unwrap_or(address.ip()), address.port())
+    );
+    tracing::info!(target: "engram", "Engram server started successfully!");
+    tracing::info!(target: "engram", "HTTP API: {url}");
+    tracing::info!(target: "engram", "Health: {url}/health");
+}
+
+async fn log_snapshots(metrics: Arc<Metrics>) {
+    let mut ticks =
+        tokio::time::interval_at(tokio::time::Instant::now() + SNAPSHOT_EVERY, SNAPSHOT_EVERY);
+    loop {
+        ticks.tick().await;
+        let snapshot = crate::metrics::snapshot(&metrics);
+        tracing::info!(target: "engram_core::metrics", "streaming metrics snapshot {snapshot}");
+    }
+}
+
+fn flush(registry: &Registry) {
+    for space in registry.loaded() {
+        if let Err(error) = space.flush() {
+            tracing::error!(
+                "WAL flush failed for space '{}': I/O error: {error}",
+                space.id
+            );
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Memory spaces: one tenant each, one directory each.
+
+mod id;
+mod registry;
+mod store;
+
+pub(crate) use id::{InvalidSpaceId, SpaceId};
+pub(crate) use registry::{Registry, SpaceError};
+pub(crate) use store::Space;

@@ -1,0 +1,244 @@
+//! One open space: its memories in RAM, and the log that makes them durable.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::SpaceId;
+use super::registry::SpaceError;
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::wal::{self, WalWriter, WriteError};
+
+/// The directories of a space. The last three stay empty: there are no tiers on disk.
+const DIRECTORIES: [&str; 4] = ["wal", "hot", "warm", "cold"];
+
+/// An open space.
+#[derive(Debug)]
+pub(crate) struct Space {
+    /// Its name.
+    pub(crate) id: SpaceId,
+    /// Its directory.
+    pub(crate) root: PathBuf,
+    /// When its directory was made.
+    pub(crate) created_at: Timestamp,
+    memories: RwLock<Memories>,
+    writer: Mutex<WalWriter>,
+    /// When the oldest write that is not yet on the disk has come in.
+    waiting: Mutex<Vec<Instant>>,
+    last_write_failed: Mutex<Option<String>>,
+}
+
+/// In the order in which the ids were first stored.
+#[derive(Debug, Default)]
+struct Memories {
+    list: Vec<Memory>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Memories {
+    fn put(&mut self, memory: Memory) {
+        if let Some(&at) = self.by_id.get(&memory.id) {
+            self.list[at] = memory;
+            return;
+        }
+        self.by_id.insert(memory.id.clone(), self.list.len());
+        self.list.push(memory);
+    }
+}
+
+impl Space {
+    /// Makes the directories that are missing, reads the log, and begins a new log file.
+    pub(crate) fn open(
+        id: &SpaceId,
+        data_dir: &Path,
+        metrics: &Metrics,
+    ) -> Result<Self, SpaceError> {
+        let root = data_dir.join(id.as_str());
+        for path in std::iter::once(root.clone()).chain(DIRECTORIES.map(|name| root.join(name))) {
+            prepare(&path).map_err(|source| SpaceError::Persistence {
+                path,
+                id: id.clone(),
+                source,
+            })?;
+        }
+        let started = Instant::now();
+        let mut memories = Memories::default();
+        let replayed = wal::replay(&root.join("wal"), |memory| memories.put(memory));
+        metrics.wal_recovery(replayed.is_ok(), started.elapsed());
+        let report = replayed?;
+        let create_error = |source| SpaceError::WalFile {
+            path: root.join("wal"),
+            source,
+        };
+        let writer = WalWriter::create(&root.join("wal")).map_err(create_error)?;
+        tracing::info!(
+            target: "engram_core::store",
+            space = %id,
+            recovered = report.recovered,
+            corrupted = 0,
+            torn = report.torn,
+            files = report.files,
+            corruption_rate = 0.0,
+            duration_ms = started.elapsed().as_millis(),
+            "WAL recovery completed"
+        );
+        let created_at = std::fs::metadata(&root)
+            .and_then(|metadata| metadata.created().or_else(|_| metadata.modified()));
+        Ok(Self {
+            id: id.clone(),
+            created_at: created_at
+                .ok()
+                .and_then(|time| Timestamp::try_from(time).ok())
+                .unwrap_or(Timestamp::UNIX_EPOCH),
+            root,
+            memories: RwLock::new(memories),
+            writer: Mutex::new(writer),
+            waiting: Mutex::default(),
+            last_write_failed: Mutex::default(),
+        })
+    }
+
+    /// Stores a memory, or replaces the one with its id. Returns when it is on the disk.
+    pub(crate) fn store(&self, memory: Memory) -> Result<(), WriteError> {
+        let payload = serde_json::to_vec(&memory)
+            .expect("a struct of texts and finite numbers has a JSON form");
+        let arrived = Instant::now();
+        lock(&self.waiting).push(arrived);
+        let mut writer = lock(&self.writer);
+        let written = writer.append(&payload);
+        if written.is_ok() {
+            // Under the writer's lock, so that memory and log agree about which of two writes came last.
+            self.memories
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .put(memory);
+        }
+        drop(writer);
+        let mut waiting = lock(&self.waiting);
+        if let Some(at) = waiting.iter().position(|other| *other == arrived) {
+            waiting.swap_remove(at);
+        }
+        drop(waiting);
+        *lock(&self.last_write_failed) = written.as_ref().err().map(ToString::to_string);
+        written
+    }
+
+    /// The memory with an id.
+    pub(crate) fn get(&self, id: &str) -> Option<Memory> {
+        let memories = self.read();
+        memories.by_id.get(id).map(|&at| memories.list[at].clone())
+    }
+
+    /// A page of the memories in the order in which they were stored.
+    pub(crate) fn list(&self, offset: usize, limit: usize) -> Vec<Memory> {
+        self.read()
+            .list
+            .iter()
+            .skip(offset)
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    /// The memories that contain all words of a cue.
+    pub(crate) fn find(&self, cue: &str, limit: usize) -> Vec<Memory> {
+        self.read()
+            .list
+            .iter()
+            .filter(|memory| memory.matches(cue))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    /// How many memories it holds.
+    pub(crate) fn count(&self) -> usize {
+        self.read().list.len()
+    }
+
+    /// How long the oldest write waits for the disk; zero if none does.
+    pub(crate) fn wal_lag(&self) -> Duration {
+        lock(&self.waiting)
+            .iter()
+            .map(Instant::elapsed)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Fails, with the reason, if a write that came now would not be kept.
+    pub(crate) fn check_writable(&self) -> Result<(), String> {
+        let directory = self.root.join("wal");
+        let mut last_write_failed = lock(&self.last_write_failed);
+        if let Some(failure) = last_write_failed.as_ref() {
+            // Without traffic no write would ever tell that the fault is over.
+            try_out(&directory).map_err(|error| {
+                format!("the last write failed: {failure}; a probe too: {error}")
+            })?;
+            *last_write_failed = None;
+        }
+        drop(last_write_failed);
+        rustix::fs::access(
+            &directory,
+            rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
+        )
+        .map_err(|error| {
+            format!(
+                "{} cannot be written: {}",
+                directory.display(),
+                io::Error::from(error)
+            )
+        })?;
+        // A writer that is busy is alive. One that hangs shows up in the lag.
+        let Ok(writer) = self.writer.try_lock() else {
+            return Ok(());
+        };
+        if let Some(broken) = writer.broken() {
+            return Err(broken.to_owned());
+        }
+        writer
+            .check_in_place()
+            .map_err(|error| format!("{}: {error}", writer.path().display()))
+    }
+
+    /// Waits until the disk has everything.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        lock(&self.writer).flush()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Memories> {
+        self.memories.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a directory unless it is there.
+fn prepare(path: &Path) -> io::Result<()> {
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if std::fs::metadata(path)?.is_dir() {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::NotADirectory.into())
+            }
+        }
+        other => other,
+    }
+}
+
+/// Writes and removes a small file.
+fn try_out(directory: &Path) -> io::Result<()> {
+    let path = directory.join(".probe");
+    let written =
+        std::fs::write(&path, [0; 8192]).and_then(|()| std::fs::File::open(&path)?.sync_all());
+    std::fs::remove_file(&path)?;
+    written
+}
+
+/// A panic elsewhere does not make these values wrong: each is changed in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

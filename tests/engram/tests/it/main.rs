@@ -1,0 +1,15 @@
+//! The tests of the reference instance: each runs the real program on a directory of its own, on a port that the
+//! kernel chooses. The last module tests the host shims with it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should panic, in its helpers too"
+)]
+
+mod crash;
+mod host;
+mod http;
+mod instance;
+mod spaces;
+mod start;
+mod wal;

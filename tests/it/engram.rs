@@ -1,0 +1,144 @@
+//! The first book: it holds, and breaking any one thing in a copy of it is found at its place.
+
+use crate::book::{Ran, program};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A copy of the Engram book with everything that its `book.toml` names.
+struct Copy(TempDir);
+
+impl Copy {
+    fn new() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let copy = Self(tempfile::tempdir().unwrap());
+        for part in ["book", "scripts", "alerts", "tests/host"] {
+            for entry in walkdir::WalkDir::new(root.join(part)) {
+                let entry = entry.unwrap();
+                let path = entry.path().strip_prefix(root).unwrap();
+                let generated = path.starts_with("book/book") || path.starts_with("book/.runbook");
+                if entry.file_type().is_file() && !generated {
+                    copy.put(entry.path(), path);
+                }
+            }
+        }
+        let engram = root.join("target/release/engram");
+        assert!(
+            engram.exists(),
+            "`make test` builds it: cargo build --release -p engram-testbed"
+        );
+        copy.put(&engram, Path::new("target/release/engram"));
+        copy
+    }
+
+    fn put(&self, from: &Path, to: &Path) {
+        let to = self.0.path().join(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    }
+
+    /// Replaces `old`, which must be there, in a file; returns the line on which it stood.
+    #[track_caller]
+    fn change(&self, path: &str, old: &str, new: &str) -> usize {
+        let path: PathBuf = self.0.path().join(path);
+        let text = fs::read_to_string(&path).unwrap();
+        let at = text
+            .find(old)
+            .unwrap_or_else(|| panic!("no `{old}` in {}", path.display()));
+        fs::write(&path, text.replacen(old, new, 1)).unwrap();
+        text[..at].lines().count().max(1)
+    }
+
+    fn verify(&self) -> Ran {
+        let args = ["verify", "--no-prepare", "--patience", "20s", "book"];
+        Ran::from(program(self.0.path()).args(args).output().unwrap())
+    }
+}
+
+#[test]
+fn the_engram_book_holds() {
+    Copy::new()
+        .verify()
+        .status(0)
+        .says("8/8 drills recovered")
+        .says("longest click path 2")
+        .says("5/5 alerts linked");
+}
+
+const PAGE: &str = "book/src/issues/wont-start.md";
+
+/// The text of the page from its *Verification* heading on.
+fn verification(copy: &Copy) -> String {
+    let text = fs::read_to_string(copy.0.path().join(PAGE)).unwrap();
+    text[text.find("\n## Verification").unwrap()..].to_owned()
+}
+
+#[test]
+fn a_wrong_port_in_a_verification() {
+    let copy = Copy::new();
+    let old = verification(&copy);
+    copy.change(PAGE, &old, &old.replacen(":7432", ":7433", 1));
+    copy.verify()
+        .status(1)
+        .says("error[baseline-red]: the verification fails on a healthy instance")
+        .says(PAGE);
+}
+
+#[test]
+fn a_verification_replaced_by_true() {
+    let copy = Copy::new();
+    let old = verification(&copy);
+    let drill = &old[old.find("\n## Drill").unwrap()..];
+    let new = format!("\n## Verification {{#verification}}\n\n```bash\ntrue\n```\n{drill}");
+    copy.change(PAGE, &old, &new);
+    copy.verify()
+        .status(1)
+        .says("error[verify-vacuous]")
+        .says(PAGE)
+        .says("cannot fail");
+}
+
+#[test]
+fn an_anchor_renamed() {
+    let copy = Copy::new();
+    copy.change(PAGE, "{#port-conflict}", "{#port-conflicts}");
+    copy.verify()
+        .status(1)
+        .says("leads to an anchor that is not there")
+        .says("did you mean `#port-conflicts`?")
+        .says(PAGE);
+}
+
+#[test]
+fn an_alert_added() {
+    let copy = Copy::new();
+    let path = copy.0.path().join("alerts/alerts.yml");
+    let text = fs::read_to_string(&path).unwrap();
+    let end = text.lines().count();
+    let rule = "      - alert: EngramHaunted\n        expr: engram_ghosts > 0\n";
+    fs::write(&path, format!("{}\n{rule}", text.trim_end())).unwrap();
+    copy.verify()
+        .status(1)
+        .says("no page answers the alert `EngramHaunted`")
+        .says(&format!("alerts/alerts.yml:{}:16", end + 1));
+}
+
+#[test]
+fn a_resolution_that_does_nothing() {
+    let copy = Copy::new();
+    let args = [
+        "test",
+        "--no-prepare",
+        "--control",
+        "--patience",
+        "3s",
+        "-C",
+        "book",
+        "wont-start",
+    ];
+    let ran = program(copy.0.path()).args(args).output().unwrap();
+    Ran::from(ran)
+        .status(1)
+        .says("0/3 drills recovered")
+        .does_not_say("self-healed");
+}
