@@ -129,7 +129,11 @@ test_without_data_directory_it_asks_and_does_not_guess() {
   fake_data
   mkdir -p /root/engram-data/default/wal /root/data/default/wal
   unset ENGRAM_DATA_DIR
-  run backup_full.sh
+  # The unit of the test host names one, so here is a host without units.
+  mkdir -p /tmp/shadow
+  printf '#!/bin/sh\nexit 1\n' >/tmp/shadow/systemctl
+  chmod +x /tmp/shadow/systemctl
+  PATH=/tmp/shadow:$PATH run backup_full.sh
   exits 2
   says 'the data directory is not known'
 }

@@ -1,0 +1,36 @@
+# The two commands that do everything; both install missing Debian packages and say so.
+.PHONY: verify test setup lint bench
+
+# Programs that blocks, tests and the sandbox use, with the Debian package that has each.
+PROGRAMS = bwrap:bubblewrap curl:curl git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof \
+	nc:netcat-openbsd promtool:prometheus ps:procps redis-server:redis-server \
+	shellcheck:shellcheck zstd:zstd cc:gcc
+
+setup:
+	@missing=""; for pair in $(PROGRAMS); do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing missing Debian packages:$$missing"; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+# The main job: the Engram book against the embedded test instance.
+verify: setup
+	cargo build --release --locked
+	target/release/mdbook-runbook verify book
+
+test: setup
+	cargo build --release --locked -p engram-testbed
+	cargo test --locked --workspace
+	bash tests/scripts/run.sh
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	shellcheck -x scripts/*.sh tests/scripts/*.sh tests/host/sudo tests/host/systemctl tests/host/journalctl
+
+# Ratios against cram (from PyPI, into target/peers) and bare bash, in one run.
+bench: setup
+	test -x target/peers/bin/cram || { python3 -m venv target/peers && target/peers/bin/pip install -q cram; }
+	PATH="$$PWD/target/peers/bin:$$PATH" cargo bench --locked --bench suites
