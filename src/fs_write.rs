@@ -23,6 +23,15 @@ pub struct WriteError {
 /// A symbolic link is followed, the mode is kept, the owner where that is allowed, and a file that
 /// holds these bytes already is not touched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    replace(path, bytes, true)
+}
+
+/// The same for what can be made again: it may be gone after a power cut, but never in part.
+pub fn write_cache(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    replace(path, bytes, false)
+}
+
+fn replace(path: &Path, bytes: &[u8], is_durable: bool) -> Result<(), WriteError> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let failed = |step| {
         let path = path.clone();
@@ -52,13 +61,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     temp.as_file()
         .set_permissions(fs::Permissions::from_mode(mode))
         .map_err(failed("set the mode of"))?;
-    temp.as_file().sync_all().map_err(failed("sync"))?;
+    if is_durable {
+        temp.as_file().sync_all().map_err(failed("sync"))?;
+    }
     temp.persist(&path)
         .map_err(|error| failed("rename to")(error.error))?;
-    // The rename itself is lost in a crash until the folder is on disk.
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(failed("sync the folder of"))
+    if is_durable {
+        // The rename itself is lost in a crash until the folder is on disk.
+        File::open(dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(failed("sync the folder of"))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,4 +1,15 @@
-//! A troubleshooting book that proves itself.
+//! A troubleshooting book that proves itself: the map of the house.
+//!
+//! ```text
+//! book ─▶ markdown ─▶ page ─▶ plan ─▶ run ─▶ evidence ─▶ site
+//!                       │                                  ▲
+//!                       ├─▶ nav (click matrix) ────────────┤
+//!                       └─▶ rules (runbook_url) ───────────┘
+//! ```
+//!
+//! Invariants, each with a test in `tests/it/tidy.rs`: `markdown`, `page`, `plan` and `finding` do
+//! no I/O; only `run` starts a process; no arrow goes backwards; nothing here knows its first book.
+
 pub mod book;
 pub mod check;
 pub mod cli;

@@ -63,8 +63,8 @@ impl Store {
             source,
         };
         std::fs::create_dir_all(&self.dir).map_err(failed)?;
-        let json = serde_json::to_vec_pretty(&evidence).map_err(|error| failed(error.into()))?;
-        crate::fs_write::write(&path, &json)
+        let json = serde_json::to_vec(&evidence).map_err(|error| failed(error.into()))?;
+        crate::fs_write::write_cache(&path, &json)
             .map_err(|error| failed(std::io::Error::other(error)))?;
         self.records.insert(evidence.subject.clone(), evidence);
         Ok(())
