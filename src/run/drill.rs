@@ -380,6 +380,9 @@ pub(super) fn leftovers(recorder: &mut Recorder<'_>) -> Result<Vec<String>, Fail
     }
     let mut pause = Duration::from_millis(2);
     loop {
+        if recorder.session.is_alone() {
+            return Ok(Vec::new());
+        }
         let left = recorder.processes()?;
         if left.is_empty() || pause > Duration::from_millis(200) {
             return Ok(left);

@@ -1,6 +1,6 @@
 //! What outlives a drill: named inside the sandbox, killed on the bare host.
 
-use super::session::kill_tree;
+use super::processes::kill_tree;
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 /// Lists every process of the sandbox but its first one and the session, with builtins only.

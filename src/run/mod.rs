@@ -3,9 +3,11 @@
 mod capture;
 mod doc_test;
 mod drill;
+mod driver;
 mod expectation;
 mod leftovers;
 mod probe;
+mod processes;
 mod record;
 mod sandbox;
 mod scheduler;

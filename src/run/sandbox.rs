@@ -74,7 +74,6 @@ const TMPFS: &[(&str, u64)] = &[
 const ETC: &[&str] = &[
     "/etc/alternatives",
     "/etc/ld.so.cache",
-    "/etc/protocols",
     "/etc/services",
     "/etc/ssl",
 ];
@@ -257,15 +256,11 @@ ulimit -c 0; ulimit -u 512; ulimit -n 1024; ulimit -d 4194304;
 __rb_bad=;
 read -r __rb_in __rb_out __rb_n </proc/self/uid_map || __rb_bad="no uid map; ";
 [[ $__rb_out != 0 ]] || __rb_bad+="the outer user is root; ";
-while read -r __rb_k __rb_v; do
-  case $__rb_k in
-    CapEff:|CapPrm:) (( (0x$__rb_v & ~@CAPABILITIES@) == 0 )) || __rb_bad+="capabilities $__rb_v; " ;;
-    NoNewPrivs:) [[ $__rb_v == 1 ]] || __rb_bad+="privileges can be gained; " ;;
-  esac;
-done </proc/self/status;
-while IFS=: read -r __rb_k __rb_v; do
-  case ${__rb_k// /} in Inter-*|face*|lo) ;; *) __rb_bad+="network interface $__rb_k; " ;; esac;
-done </proc/net/dev;
+IFS= read -r -d '' __rb_v </proc/self/status;
+[[ $__rb_v =~ CapPrm:.([0-9a-f]+).CapEff:.([0-9a-f]+) ]] && (( ((0x${BASH_REMATCH[1]} | 0x${BASH_REMATCH[2]}) & ~@CAPABILITIES@) == 0 )) || __rb_bad+="it has capabilities; ";
+[[ $__rb_v =~ NoNewPrivs:.1 ]] || __rb_bad+="privileges can be gained; ";
+IFS= read -r -d '' __rb_v </proc/net/dev;
+[[ $__rb_v =~ ^Inter-[^:]*lo:[^:]*$ ]] || __rb_bad+="it has network interfaces; ";
 for __rb_f in /usr/.rb-canary /.rb-canary /dev/.rb-canary /proc/sys/vm/swappiness; do
   { : >>"$__rb_f"; } 2>/dev/null && __rb_bad+="$__rb_f can be written; ";
 done;
@@ -273,7 +268,7 @@ done;
 for __rb_f in /proc/[0-9]*; do
   case $__rb_f in /proc/1|/proc/$$) ;; *) __rb_bad+="a foreign process $__rb_f; " ;; esac;
 done;
-unset -v __rb_f __rb_in __rb_out __rb_n __rb_k __rb_v;
+unset -v __rb_f __rb_in __rb_out __rb_n __rb_v;
 [[ -z $__rb_bad ]] || { printf 'unsafe %s\0' "$__rb_bad" >&4; exit 99; }
 "#;
 

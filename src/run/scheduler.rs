@@ -12,6 +12,7 @@ use crate::evidence::{Evidence, SCHEMA, StageRecord, Subject, Verdict};
 use crate::finding::Finding;
 use crate::plan::Job;
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
@@ -114,13 +115,17 @@ pub fn run(
 /// A sandbox that is starting, with the folder that stands for its home on the bare host.
 struct Prepared<'a> {
     session: Session<'a>,
-    home: TempDir,
+    home: Option<TempDir>,
 }
 
 impl<'a> Prepared<'a> {
     fn start(surroundings: &Surroundings<'a>) -> Result<Self, SandboxError> {
-        let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
-        let session = Session::start(surroundings.sandbox, home.path(), surroundings.stop)?;
+        let home = match surroundings.sandbox.isolation() {
+            Isolation::Full => None,
+            Isolation::None => Some(tempfile::tempdir().map_err(SandboxError::Spawn)?),
+        };
+        let path = home.as_ref().map_or(Path::new("/"), TempDir::path);
+        let session = Session::start(surroundings.sandbox, path, surroundings.stop)?;
         Ok(Self { session, home })
     }
 }

@@ -6,37 +6,27 @@
 //! which the driver learns only after the block has returned; nothing waits for the end of a
 //! stream, which a background process could hold open for ever.
 
+mod start;
+mod wait;
+
 use super::capture::{Capture, HARD_LIMIT};
-use super::sandbox::{Isolation, Sandbox, SandboxError, quote, refusal};
+use super::processes::{children, kill_tree, started, ticks_since_boot};
+use super::sandbox::Isolation;
 use super::stop::Stop;
 use crate::evidence::Outcome;
-use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io::Write;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// How long a session may take to get ready for its first step.
-const START_LIMIT: Duration = Duration::from_secs(20);
+/// How long the kernel may take to end a sandbox.
+const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// After a timed-out step's processes were killed, the session has this long to come back.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// The loop around the steps, on one line: bash counts the lines of a block from where `eval`
-/// stands. The outer `eval` enters it again after a block that broke out of it.
-///
-/// Everything is read by its length in bytes: `read` asks a pipe for one byte at a time otherwise.
-const DRIVER: &str = r#"while :; do { [[ -z ${__rb_open-} ]] || { __rb_open=; read -r -N 32 -u 3 __rb_t; printf "left %s\0" "$__rb_t" >&4; }; read -r -N 32 -u 3 __rb_h || exit 0; __rb_n=$((10#${__rb_h:8:11})); if [[ ${__rb_h:19:1} == a ]]; then read -r -N "$__rb_n" -u 3 __rb_b; else LC_ALL=C read -r -N "$__rb_n" -u 3 __rb_b; fi; __rb_l=$((10#${__rb_h:0:8})); __rb_i=${__rb_h:20}; __rb_i=${__rb_i%% *}; while (( ${#__rb_p} < __rb_l )); do __rb_p+=$__rb_p; done; __rb_b=${__rb_p:0:__rb_l}$__rb_b; __rb_open=1; } 2>/dev/null; case $__rb_i in "") [[ $- == *e* ]] || __rb_status; eval "$__rb_b" 3<&- 4>&- ;; apart) ( eval "$__rb_b" ) 3<&- 4>&- ;; *) __rb_interrupted ;; esac; { __rb_s=$?; __rb_open=; read -r -N 32 -u 3 __rb_t; printf "done %d %s\0" "$__rb_s" "$__rb_t" >&4; } 2>/dev/null; done"#;
-
-/// Restores `$?` of the step before, and runs a step in a process group that gets Ctrl-C.
-const HELPERS: &str = r#"__rb_s=0; __rb_p=$'\n'; __rb_status() { return "$__rb_s"; }; __rb_interrupted() { { set -m; } 2>/dev/null; ( eval "$__rb_b" ) 3<&- 4>&- & __rb_j=$!; ( sleep "$__rb_i"; kill -INT -- "-$__rb_j"; sleep 2; kill -KILL -- "-$__rb_j" ) 3<&- 4>&- >/dev/null 2>&1 & __rb_k=$!; { set +m; wait "$__rb_j"; __rb_j=$?; kill -KILL -- "-$__rb_k"; wait "$__rb_k"; } 2>/dev/null; return "$__rb_j"; };"#;
 
 /// One step for the session.
 #[derive(Debug, Clone)]
@@ -83,24 +73,18 @@ pub(super) struct Session<'a> {
     info: OwnedFd,
     stop: &'a Stop,
     isolation: Isolation,
-    bash: Option<i32>,
+    ids: Option<Ids>,
     pending: Vec<u8>,
     control_open: bool,
     output_open: bool,
     ended: Option<ExitStatus>,
 }
 
-/// Which descriptors have something for us.
-#[derive(Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four descriptors, each ready or not"
-)]
-struct Ready {
-    exit: bool,
-    stop: bool,
-    control: bool,
-    output: bool,
+/// Host process ids of a sandbox.
+#[derive(Debug, Clone, Copy)]
+struct Ids {
+    init: i32,
+    bash: i32,
 }
 
 /// What woke us.
@@ -112,131 +96,12 @@ enum Woken {
     Stopped,
 }
 
-impl<'a> Session<'a> {
-    /// Starts a sandbox, which [`Session::ready`] waits for. `home` is used on the bare host only.
-    pub(super) fn start(
-        sandbox: &Sandbox,
-        home: &Path,
-        stop: &'a Stop,
-    ) -> Result<Self, SandboxError> {
-        let spawn = |error: Errno| SandboxError::Spawn(error.into());
-        let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(spawn);
-        let (command_reader, commands) = pipe()?;
-        let (control, control_writer) = pipe()?;
-        let (output, output_writer) = pipe()?;
-        let (info, info_writer) = pipe()?;
-        let mut command = sandbox.bash(INFO_FD, home)?;
-        // Not as an argument: `pgrep -f` and `ps` of a block would find our words there.
-        let script = memory_file(&script(sandbox)).map_err(spawn)?;
-        command.args(["-O", "expand_aliases", "-c"]).arg(format!(
-            ". /dev/fd/{SCRIPT_FD}; exec {SCRIPT_FD}<&-; eval \"$__rb_d\""
-        ));
-        let both = output_writer.try_clone().map_err(SandboxError::Spawn)?;
-        command.stdout(output_writer).stderr(both);
-        if sandbox.isolation() == Isolation::None {
-            command.process_group(0);
-        }
-        let map = |parent_fd, child_fd| FdMapping {
-            parent_fd,
-            child_fd,
-        };
-        command
-            .fd_mappings(vec![
-                map(command_reader, 3),
-                map(control_writer, 4),
-                map(info_writer, INFO_FD),
-                map(script, SCRIPT_FD),
-            ])
-            .expect("the descriptors differ");
-        let child = spawn_and_close(command)?;
-        let exit = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(spawn)?;
-        for fd in [&control, &output] {
-            rustix::io::ioctl_fionbio(fd, true).map_err(spawn)?;
-        }
-        Ok(Self {
-            child,
-            exit,
-            commands,
-            control,
-            output,
-            info,
-            stop,
-            isolation: sandbox.isolation(),
-            bash: None,
-            pending: Vec::new(),
-            control_open: true,
-            output_open: true,
-            ended: None,
-        })
-    }
-
-    /// Waits until the sandbox has proved itself. `name` is what bash calls itself in its messages.
-    pub(super) fn ready(&mut self, name: &str) -> Result<(), SandboxError> {
-        self.await_ready()?;
-        self.bash = match self.isolation {
-            Isolation::Full => self.identify()?,
-            Isolation::None => i32::try_from(self.child.id()).ok(),
-        };
-        self.run(&Request {
-            code: &format!("BASH_ARGV0={}", quote(name)),
-            line: 1,
-            timeout: START_LIMIT,
-            manner: Manner::Typed,
-        });
-        Ok(())
-    }
-
-    fn await_ready(&mut self) -> Result<(), SandboxError> {
-        let mut capture = Capture::default();
-        let woken = self.wait(&mut capture, Instant::now() + START_LIMIT);
-        self.drain(&mut capture);
-        match woken {
-            Woken::Message(message) if message == "ready" => Ok(()),
-            Woken::Message(message) => Err(SandboxError::Unsafe(
-                message.trim_start_matches("unsafe ").to_owned(),
-            )),
-            Woken::Ended => {
-                // A last word may have come before the end was seen.
-                match self.message() {
-                    Some(message) => Err(SandboxError::Unsafe(message)),
-                    None => Err(refusal(&capture.text())),
-                }
-            }
-            Woken::Deadline | Woken::Flooded | Woken::Stopped => {
-                self.kill();
-                Err(refusal(&format!(
-                    "it was not ready in time: {}",
-                    capture.text()
-                )))
-            }
-        }
-    }
-
-    /// Finds bash by its host process id, and checks that its namespaces are not ours.
-    fn identify(&self) -> Result<Option<i32>, SandboxError> {
-        let mut text = Vec::new();
-        let mut buffer = [0; 1024];
-        while let Ok(n @ 1..) = rustix::io::read(&self.info, &mut buffer) {
-            text.extend_from_slice(&buffer[..n]);
-            if text.ends_with(b"}\n") || text.ends_with(b"}") {
-                break;
-            }
-        }
-        let info: serde_json::Value = serde_json::from_slice(&text)
-            .map_err(|_| SandboxError::Unsafe("bubblewrap did not say what it made".to_owned()))?;
-        for kind in ["ipc", "mnt", "net", "pid", "uts"] {
-            let own = std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap_or_default();
-            let theirs = info[format!("{kind}-namespace")].to_string();
-            if theirs == "null" || own.to_string_lossy().contains(&theirs) {
-                return Err(SandboxError::Unsafe(format!(
-                    "its {kind} namespace is ours"
-                )));
-            }
-        }
-        let init = info["child-pid"].as_i64().unwrap_or_default();
-        Ok(children(i32::try_from(init).unwrap_or_default())
-            .first()
-            .copied())
+impl Session<'_> {
+    /// Whether the session's shell is the only process of its sandbox, as seen from the host.
+    /// Orphans belong to the sandbox's first process.
+    pub(super) fn is_alone(&self) -> bool {
+        self.ids
+            .is_some_and(|ids| children(ids.init) == [ids.bash] && children(ids.bash).is_empty())
     }
 
     /// Runs one step. A session that has ended answers [`Outcome::NotRun`].
@@ -340,109 +205,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sleeps until something happens; takes in all output meanwhile.
-    fn wait(&mut self, capture: &mut Capture, deadline: Instant) -> Woken {
-        loop {
-            if let Some(message) = self.message() {
-                return Woken::Message(message);
-            }
-            if Instant::now() >= deadline {
-                return Woken::Deadline;
-            }
-            let ready = self.poll(deadline);
-            if ready.stop {
-                return Woken::Stopped;
-            }
-            if ready.output {
-                self.output_open = self.take(capture, 1 << 20) > 0;
-            }
-            if capture.total() > HARD_LIMIT {
-                return Woken::Flooded;
-            }
-            if ready.control {
-                self.control_open = self.receive() > 0;
-            }
-            if ready.exit && !self.pending.contains(&0) {
-                self.reap();
-                return Woken::Ended;
-            }
-        }
-    }
-
-    fn poll(&self, deadline: Instant) -> Ready {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut fds = vec![
-            PollFd::new(&self.exit, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.stop.as_fd(), PollFlags::IN),
-        ];
-        // A pipe that all writers have closed stays ready for ever: it is asked no more.
-        let pipes = [
-            (self.control_open, &self.control),
-            (self.output_open, &self.output),
-        ];
-        let mut at = [None; 2];
-        for (place, (open, fd)) in at.iter_mut().zip(pipes) {
-            if open {
-                *place = Some(fds.len());
-                fds.push(PollFd::new(fd, PollFlags::IN));
-            }
-        }
-        let timeout = Timespec::try_from(left).unwrap_or_default();
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) => {}
-            Err(Errno::INTR) => return Ready::default(),
-            Err(error) => panic!("poll of open descriptors failed: {error}"),
-        }
-        let is_ready = |index: Option<usize>| index.is_some_and(|i| !fds[i].revents().is_empty());
-        Ready {
-            exit: is_ready(Some(0)),
-            stop: is_ready(Some(1)),
-            control: is_ready(at[0]),
-            output: is_ready(at[1]),
-        }
-    }
-
-    fn receive(&mut self) -> usize {
-        let before = self.pending.len();
-        let mut buffer = [0; 4096];
-        while let Ok(n @ 1..) = rustix::io::read(&self.control, &mut buffer) {
-            self.pending.extend_from_slice(&buffer[..n]);
-        }
-        self.pending.len() - before
-    }
-
-    fn message(&mut self) -> Option<String> {
-        let end = self.pending.iter().position(|byte| *byte == 0)?;
-        let message: Vec<u8> = self.pending.drain(..=end).collect();
-        Some(String::from_utf8_lossy(&message[..end]).into_owned())
-    }
-
-    /// Takes what was printed before now, and no more: a background process may go on printing.
-    fn drain(&mut self, capture: &mut Capture) {
-        let waiting = rustix::io::ioctl_fionread(&self.output).unwrap_or(0);
-        self.take(capture, usize::try_from(waiting).unwrap_or(usize::MAX));
-    }
-
-    fn take(&mut self, capture: &mut Capture, most: usize) -> usize {
-        let mut buffer = [0; 1 << 14];
-        let mut taken = 0;
-        while taken < most {
-            let room = buffer.len().min(most - taken);
-            match rustix::io::read(&self.output, &mut buffer[..room]) {
-                Err(Errno::INTR) => {}
-                Ok(0) | Err(_) => break,
-                Ok(n) => {
-                    capture.push(&buffer[..n]);
-                    taken += n;
-                }
-            }
-        }
-        taken
-    }
-
     /// Kills what the step started; where the session does not come back, the sandbox.
     fn end_step(&mut self, since: u64, token: &str, capture: &mut Capture) {
-        let children = self.bash.map(children).unwrap_or_default();
+        let children = self.ids.map(|ids| children(ids.bash)).unwrap_or_default();
         for child in children
             .into_iter()
             .filter(|child| started(*child) >= Some(since))
@@ -493,9 +258,17 @@ impl<'a> Session<'a> {
         if self.ended.is_some() {
             return;
         }
+        let init = self
+            .ids
+            .filter(|_| self.isolation == Isolation::Full)
+            .and_then(|ids| Pid::from_raw(ids.init))
+            .and_then(|init| pidfd_open(init, PidfdFlags::empty()).ok());
         // The PID namespace dies with its first process, and that one with bubblewrap.
         let _ = self.child.kill();
         self.reap();
+        if let Some(init) = init {
+            await_end(&init);
+        }
     }
 }
 
@@ -508,46 +281,12 @@ impl Drop for Session<'_> {
     }
 }
 
-/// The child's ends of the descriptors live in the command: they are closed with it.
-fn spawn_and_close(mut command: Command) -> Result<Child, SandboxError> {
-    command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => SandboxError::NoBubblewrap,
-        _ => SandboxError::Spawn(error),
-    })
-}
-
-/// The descriptor on which bubblewrap tells what it made.
-const INFO_FD: i32 = 5;
-
-/// The descriptor from which bash reads the prelude and the driver.
-const SCRIPT_FD: i32 = 6;
-
-fn memory_file(text: &str) -> Result<OwnedFd, Errno> {
-    let file = memfd_create("session", MemfdFlags::CLOEXEC)?;
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        let n = rustix::io::write(&file, rest)?;
-        rest = &rest[n..];
-    }
-    Ok(file)
-}
-
-/// What bash is started with: the prelude that proves the sandbox, and the driver.
-fn script(sandbox: &Sandbox) -> String {
-    let canary = std::env::current_exe().unwrap_or_default();
-    format!(
-        "{} {HELPERS} printf 'ready\\0' >&4; __rb_d={}",
-        with_semicolon(sandbox.prelude(&canary)),
-        quote(&format!("{DRIVER}; eval \"$__rb_d\"")),
-    )
-}
-
-fn with_semicolon(prelude: String) -> String {
-    if prelude.is_empty() || prelude.trim_end().ends_with(';') {
-        prelude
-    } else {
-        prelude + ";"
-    }
+/// Waits until a process is gone: the first of a PID namespace goes when all others have.
+fn await_end(process: &OwnedFd) {
+    let mut fds = [PollFd::new(process, PollFlags::IN)];
+    let timeout = Timespec::try_from(END_LIMIT).unwrap_or_default();
+    // One that does not go is beyond us; whoever looks for it will find it.
+    let _ = poll(&mut fds, Some(&timeout));
 }
 
 /// 128 random bits from the kernel.
@@ -555,40 +294,6 @@ fn token() -> String {
     use std::hash::{BuildHasher, RandomState};
     let half = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", half(), half())
-}
-
-/// The direct children of a single-threaded process, by host process id.
-pub(super) fn children(pid: i32) -> Vec<i32> {
-    std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect()
-}
-
-/// The kernel's own measure of when processes started: proc(5), `starttime`, 100 a second.
-fn ticks_since_boot() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    u64::try_from(now.tv_sec * 100 + now.tv_nsec / 10_000_000).unwrap_or_default()
-}
-
-/// When a process started, in ticks since boot; `None` if it is gone.
-fn started(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses, which may hold blanks.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
-}
-
-/// Kills a process and all below it, parents first, so that none is started again meanwhile.
-pub(super) fn kill_tree(pid: i32) {
-    let below = children(pid);
-    if let Some(pid) = Pid::from_raw(pid) {
-        let _ = kill_process(pid, Signal::KILL);
-    }
-    for child in below {
-        kill_tree(child);
-    }
 }
 
 pub(super) fn millis(time: Duration) -> u64 {

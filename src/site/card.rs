@@ -1,72 +1,78 @@
 //! The head of an issue page: what it is about, how sure it is, where to go.
 
 use super::page_view::{State, View};
-use super::text::{escape, time};
+use super::template::fill;
+use super::text::time;
 use crate::page::{IssuePage, Page};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Card<'a> {
+    number: u32,
+    severity: Option<&'a str>,
+    category: Option<&'a str>,
+    target: String,
+    alerts: Vec<&'a str>,
+    resolution: Option<&'a str>,
+    causes: Vec<CauseLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct CauseLine<'a> {
+    name: &'a str,
+    id: Option<&'a str>,
+    mark: Mark,
+}
+
+/// How a state is shown.
+#[derive(Serialize)]
+pub(super) struct Mark {
+    /// CSS class.
+    class: &'static str,
+    /// What the reader sees.
+    word: String,
+}
 
 /// One line of HTML.
 pub(super) fn card(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
     let front_matter = &page.front_matter;
-    let mut facts = vec![format!("<b>Issue {}</b>", issue.number)];
-    if let Some(severity) = &front_matter.severity {
-        let class = severity
-            .to_lowercase()
-            .replace(|c: char| !c.is_alphanumeric(), "");
-        facts.push(format!(
-            "<span class=\"rb-severity rb-{class}\">{}</span>",
-            escape(severity)
-        ));
-    }
-    if let Some((category, _)) = &front_matter.category {
-        facts.push(escape(category));
-    }
     let target = u64::try_from(issue.resolve_within.as_millis()).unwrap_or(u64::MAX);
-    facts.push(format!("resolve within {}", minutes(target)));
-    facts.extend(
-        front_matter
+    let causes = issue.causes.iter().map(|cause| CauseLine {
+        name: &cause.name,
+        id: cause.id.as_deref(),
+        mark: mark(&view.state(page, cause)),
+    });
+    let card = Card {
+        number: issue.number,
+        severity: front_matter.severity.as_deref(),
+        category: front_matter
+            .category
+            .as_ref()
+            .map(|(name, _)| name.as_str()),
+        target: minutes(target),
+        alerts: front_matter
             .alerts
             .iter()
-            .map(|alert| format!("alert <code>{}</code>", escape(&alert.name))),
-    );
-    let jumps: String = issue
-        .causes
-        .iter()
-        .map(|cause| {
-            let (class, word) = mark(&view.state(page, cause));
-            let name = escape(&cause.name);
-            let link = match &cause.id {
-                Some(id) => format!("<a href=\"#{}\">{name}</a>", escape(id)),
-                None => name,
-            };
-            format!("<li>{link} <span class=\"rb-state {class}\">{word}</span></li>")
-        })
-        .collect();
-    let fix = match &issue.resolution_id {
-        Some(id) => format!("<a href=\"#{}\">Fix</a>", escape(id)),
-        None => "Fix".to_owned(),
+            .map(|alert| alert.name.as_str())
+            .collect(),
+        resolution: issue.resolution_id.as_deref(),
+        causes: causes.collect(),
     };
-    format!(
-        "<div class=\"rb-card\"><p>{}</p><p>{fix}, by cause:</p><ul>{jumps}</ul></div>",
-        facts.join(" · ")
-    )
+    fill("card.html", &card)
 }
 
-/// CSS class and word of a state.
-pub(super) fn mark(state: &State<'_>) -> (&'static str, String) {
-    match state {
-        State::Verified(evidence) => (
-            "rb-good",
-            format!("resolved on {}", escape(day(&evidence.finished_at))),
-        ),
+/// A state in class and word.
+pub(super) fn mark(state: &State<'_>) -> Mark {
+    let (class, word) = match state {
+        State::Verified(evidence) => {
+            let day = evidence.finished_at.split('T').next().unwrap_or_default();
+            ("rb-good", format!("resolved on {day}"))
+        }
         State::Stale(_) => ("rb-stale", "changed since it was last resolved".to_owned()),
         State::Failed(evidence) => ("rb-bad", format!("last drill: {}", evidence.verdict.name())),
         State::Unknown => ("rb-stale", "not verified yet".to_owned()),
-    }
-}
-
-/// The date of an RFC 3339 time.
-fn day(timestamp: &str) -> &str {
-    timestamp.split('T').next().unwrap_or_default()
+    };
+    Mark { class, word }
 }
 
 /// Whole minutes where they are whole.

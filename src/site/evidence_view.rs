@@ -1,60 +1,76 @@
 //! Evidence under the heading of a cause: when, against what, how fast, with the transcript.
 
 use super::page_view::{State, View};
-use super::text::{escape, time};
+use super::template::fill;
+use super::text::time;
 use crate::evidence::{Evidence, Outcome, StageRecord, StepRecord, Verdict};
 use crate::page::{Cause, Page};
+use serde::Serialize;
+
+#[derive(Serialize, Default)]
+struct Shown<'a> {
+    state: &'static str,
+    class: &'static str,
+    when: String,
+    verdict: &'static str,
+    version: Option<&'a str>,
+    speed: String,
+    isolation: &'a str,
+    tool: &'a str,
+    loss: Option<&'a str>,
+    stages: Vec<ShownStage>,
+}
+
+#[derive(Serialize)]
+struct ShownStage {
+    name: &'static str,
+    time: String,
+    steps: Vec<ShownStep>,
+}
+
+#[derive(Serialize)]
+struct ShownStep {
+    text: String,
+    good: bool,
+    place: String,
+    outcome: String,
+}
 
 /// One line of HTML.
 pub(super) fn of_cause(page: &Page, cause: &Cause, view: &View<'_>) -> String {
-    let (class, sentence, evidence) = match view.state(page, cause) {
-        State::Verified(evidence) => ("rb-good", recovered(evidence, ""), Some(evidence)),
-        State::Stale(evidence) => (
-            "rb-stale",
-            recovered(evidence, " The page or the instance has changed since."),
-            Some(evidence),
-        ),
-        State::Failed(evidence) => (
-            "rb-bad",
-            format!(
-                "The last drill, {}, did not recover: <b>{}</b>.",
-                escape(&when(evidence)),
-                evidence.verdict.name()
-            ),
-            Some(evidence),
-        ),
-        State::Unknown => (
-            "rb-stale",
-            "Not verified yet: no drill of this cause is on record.".to_owned(),
-            None,
-        ),
+    let state = view.state(page, cause);
+    let (name, class, evidence) = match &state {
+        State::Verified(evidence) => ("verified", "rb-good", Some(*evidence)),
+        State::Stale(evidence) => ("stale", "rb-stale", Some(*evidence)),
+        State::Failed(evidence) => ("failed", "rb-bad", Some(*evidence)),
+        State::Unknown => ("unknown", "rb-stale", None),
     };
-    let loss = cause.loss.as_ref().map_or_else(String::new, |loss| {
-        format!("<p><b>This loses data:</b> {}</p>", escape(loss))
-    });
-    let transcript = evidence.map(transcript).unwrap_or_default();
-    format!("<div class=\"rb-evidence {class}\"><p>{sentence}</p>{loss}{transcript}</div>")
+    let mut shown = evidence.map(shown).unwrap_or_default();
+    shown.state = name;
+    shown.class = class;
+    shown.loss = cause.loss.as_deref();
+    fill("evidence.html", &shown)
 }
 
-fn recovered(evidence: &Evidence, more: &str) -> String {
-    let speed = match evidence.verdict {
+fn shown(evidence: &Evidence) -> Shown<'_> {
+    Shown {
+        when: when(evidence),
+        verdict: evidence.verdict.name(),
+        version: evidence.instance_version.as_deref(),
+        speed: speed(evidence),
+        isolation: &evidence.isolation,
+        tool: &evidence.tool_version,
+        stages: evidence.stages.iter().map(stage).collect(),
+        ..Shown::default()
+    }
+}
+
+/// How long the resolution took.
+pub(super) fn speed(evidence: &Evidence) -> String {
+    match evidence.verdict {
         Verdict::Recovered { ms } => time(ms),
-        _ => time(evidence.total_ms),
-    };
-    let version = evidence
-        .instance_version
-        .as_ref()
-        .map_or_else(String::new, |version| {
-            format!(" against <code>{}</code>", escape(version))
-        });
-    let isolation = match evidence.isolation.as_str() {
-        "full" => "",
-        _ => ", on a bare host",
-    };
-    format!(
-        "Last resolved {}{version} in <b>{speed}</b>{isolation}.{more}",
-        escape(&when(evidence))
-    )
+        _ => "–".to_owned(),
+    }
 }
 
 /// `2026-11-24 03:12 UTC`.
@@ -63,45 +79,30 @@ pub(super) fn when(evidence: &Evidence) -> String {
     format!("{} UTC", text.get(..16).unwrap_or(&text))
 }
 
-fn transcript(evidence: &Evidence) -> String {
-    let stages: String = evidence.stages.iter().map(stage).collect();
-    format!(
-        "<details class=\"rb-transcript\"><summary>Transcript</summary>{stages}<p>mdbook-runbook {}, isolation: {}</p></details>",
-        escape(&evidence.tool_version),
-        escape(&evidence.isolation)
-    )
+fn stage(stage: &StageRecord) -> ShownStage {
+    ShownStage {
+        name: stage.stage.name(),
+        time: time(stage.ms),
+        steps: stage.steps.iter().map(step).collect(),
+    }
 }
 
-fn stage(stage: &StageRecord) -> String {
-    let steps: String = stage.steps.iter().map(step).collect();
-    format!(
-        "<p><b>{}</b> {}</p>{steps}",
-        stage.stage.name(),
-        time(stage.ms)
-    )
-}
-
-fn step(step: &StepRecord) -> String {
+fn step(step: &StepRecord) -> ShownStep {
     let mut text: String = step
         .code
         .lines()
         .map(|line| format!("$ {line}\n"))
         .collect();
     text.push_str(&bounded(&step.output));
-    let place = match step.line {
-        0 => "book.toml".to_owned(),
-        line => format!("line {line}"),
-    };
-    let class = if step.good {
-        "rb-step"
-    } else {
-        "rb-step rb-bad"
-    };
-    format!(
-        "<pre class=\"{class}\">{}</pre><p class=\"rb-outcome\">{place}: {}</p>",
-        escape(&text),
-        outcome(&step.outcome)
-    )
+    ShownStep {
+        text,
+        good: step.good,
+        place: match step.line {
+            0 => "book.toml".to_owned(),
+            line => format!("line {line}"),
+        },
+        outcome: outcome(&step.outcome),
+    }
 }
 
 fn outcome(outcome: &Outcome) -> String {

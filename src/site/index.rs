@@ -1,13 +1,15 @@
 //! Generated content in the place of `<!-- runbook: … -->`.
 
-use super::card::{mark, minutes};
-use super::evidence_view::when;
+use super::card::{Mark, mark, minutes};
+use super::evidence_view::{speed, when};
 use super::page_view::{Edits, State, View};
-use super::text::{escape, relative, time};
-use crate::evidence::Verdict;
+use super::template::fill;
+use super::text::relative;
 use crate::finding::{Finding, did_you_mean};
-use crate::nav::Matrix;
+use crate::nav::{Matrix, Row};
 use crate::page::{Page, html_path};
+use serde::Serialize;
+use std::path::Path;
 
 /// The names that may follow `runbook:`.
 const DIRECTIVES: &[&str] = &["drills", "matrix", "symptoms"];
@@ -30,7 +32,7 @@ pub fn unknown_directives(page: &Page) -> Vec<Finding> {
 }
 
 /// Replaces the page's directives.
-pub(super) fn fill(page: &Page, view: &View<'_>, edits: &mut Edits) {
+pub(super) fn replace_directives(page: &Page, view: &View<'_>, edits: &mut Edits) {
     for directive in &page.document.directives {
         let html = match directive.name.as_str() {
             "symptoms" => symptoms(page, view),
@@ -42,104 +44,129 @@ pub(super) fn fill(page: &Page, view: &View<'_>, edits: &mut Edits) {
     }
 }
 
-fn table(class: &str, head: &[&str], rows: &str) -> String {
-    let head: String = head.iter().map(|cell| format!("<th>{cell}</th>")).collect();
-    format!(
-        "<div class=\"table-wrapper\"><table class=\"{class}\"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+/// The address of an anchor on one page from another.
+fn address(from: &Page, to: &Path, anchor: Option<&str>) -> String {
+    let href = relative(&from.html_path(), to);
+    match anchor {
+        Some(anchor) => format!("{href}#{anchor}"),
+        None => href,
+    }
 }
 
-fn link(from: &Page, to: &Page, anchor: Option<&str>, text: &str) -> String {
-    let mut href = relative(&from.html_path(), &to.html_path());
-    if let Some(anchor) = anchor {
-        href.push('#');
-        href.push_str(anchor);
-    }
-    format!("<a href=\"{}\">{}</a>", escape(&href), escape(text))
+#[derive(Serialize)]
+struct SymptomRow<'a> {
+    symptom: &'a str,
+    href: String,
+    page: String,
+    title: &'a str,
+    severity: &'a str,
 }
 
 fn symptoms(own: &Page, view: &View<'_>) -> String {
-    let mut rows = String::new();
+    let mut rows = Vec::new();
     for page in view.pages {
         let Some(issue) = &page.issue else { continue };
-        for symptom in &issue.symptoms {
-            let anchor = symptom.anchor.as_deref().or(issue.resolution_id.as_deref());
-            rows.push_str(&format!(
-                "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
-                link(own, page, anchor, &symptom.text),
-                link(own, page, None, page.title()),
-                escape(page.front_matter.severity.as_deref().unwrap_or_default()),
-            ));
-        }
+        let to = page.html_path();
+        rows.extend(issue.symptoms.iter().map(|symptom| SymptomRow {
+            symptom: &symptom.text,
+            href: address(
+                own,
+                &to,
+                symptom.anchor.as_deref().or(issue.resolution_id.as_deref()),
+            ),
+            page: address(own, &to, None),
+            title: page.title(),
+            severity: page.front_matter.severity.as_deref().unwrap_or_default(),
+        }));
     }
-    table("rb-symptoms", &["What you see", "Issue", "Severity"], &rows)
+    fill("symptoms.html", &Rows { rows })
+}
+
+#[derive(Serialize)]
+struct Rows<T> {
+    rows: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct DrillRow<'a> {
+    page: String,
+    title: &'a str,
+    href: String,
+    cause: &'a str,
+    mark: Mark,
+    speed: String,
+    target: String,
+    when: String,
 }
 
 fn drills(own: &Page, view: &View<'_>) -> String {
-    let mut rows = String::new();
+    let mut rows = Vec::new();
     for page in view.pages {
         let Some(issue) = &page.issue else { continue };
         let target = u64::try_from(issue.resolve_within.as_millis()).unwrap_or(u64::MAX);
+        let to = page.html_path();
         for cause in &issue.causes {
             let state = view.state(page, cause);
-            let (class, word) = mark(&state);
-            let (speed, at) = match &state {
-                State::Verified(e) | State::Stale(e) | State::Failed(e) => (
-                    match e.verdict {
-                        Verdict::Recovered { ms } => time(ms),
-                        _ => "–".to_owned(),
-                    },
-                    when(e),
-                ),
+            let (speed, when) = match &state {
+                State::Verified(e) | State::Stale(e) | State::Failed(e) => (speed(e), when(e)),
                 State::Unknown => ("–".to_owned(), "–".to_owned()),
             };
-            rows.push_str(&format!(
-                "<tr><td>{}</td><td>{}</td><td><span class=\"rb-state {class}\">{word}</span></td><td>{speed}</td><td>{}</td><td>{}</td></tr>",
-                link(own, page, None, page.title()),
-                link(own, page, cause.id.as_deref(), &cause.name),
-                minutes(target),
-                escape(&at),
-            ));
+            rows.push(DrillRow {
+                page: address(own, &to, None),
+                title: page.title(),
+                href: address(own, &to, cause.id.as_deref()),
+                cause: &cause.name,
+                mark: mark(&state),
+                speed,
+                target: minutes(target),
+                when,
+            });
         }
     }
-    let head = ["Issue", "Cause", "State", "Resolved in", "Target", "When"];
-    table("rb-drills", &head, &rows)
+    fill("drills.html", &Rows { rows })
+}
+
+#[derive(Serialize, Default)]
+struct MatrixView {
+    longest: String,
+    max_clicks: usize,
+    rows: Vec<MatrixRow>,
+}
+
+#[derive(Serialize)]
+struct MatrixRow {
+    symptom: String,
+    href: String,
+    ways: Vec<WayCell>,
+}
+
+#[derive(Serialize)]
+struct WayCell {
+    entry: String,
+    clicks: String,
 }
 
 fn matrix(own: &Page, view: &View<'_>) -> String {
+    let shown = |clicks: Option<usize>| clicks.map_or_else(|| "–".to_owned(), |n| n.to_string());
     let Some(matrix) = Matrix::load(&view.config.state_dir()) else {
-        return "<p>The clicks have not been counted yet: run <code>mdbook-runbook build</code>.</p>"
-            .to_owned();
+        return fill("matrix.html", &MatrixView::default());
     };
-    let mut rows = String::new();
-    for row in &matrix.rows {
-        let to = html_path(&row.page);
-        let mut href = relative(&own.html_path(), &to);
-        if let Some(anchor) = &row.anchor {
-            href.push('#');
-            href.push_str(anchor);
-        }
-        let cells: String = row
+    let row = |row: Row| MatrixRow {
+        href: address(own, &html_path(&row.page), row.anchor.as_deref()),
+        symptom: row.symptom,
+        ways: row
             .ways
-            .iter()
-            .map(|way| {
-                let clicks = way.clicks.map_or_else(|| "–".to_owned(), |n| n.to_string());
-                format!("{} <b>{clicks}</b>", escape(&way.entry))
+            .into_iter()
+            .map(|way| WayCell {
+                clicks: shown(way.clicks),
+                entry: way.entry,
             })
-            .collect::<Vec<_>>()
-            .join("<br>");
-        rows.push_str(&format!(
-            "<tr><td><a href=\"{}\">{}</a></td><td>{cells}</td></tr>",
-            escape(&href),
-            escape(&row.symptom)
-        ));
-    }
-    let longest = matrix
-        .longest
-        .map_or_else(|| "–".to_owned(), |n| n.to_string());
-    format!(
-        "<p>Longest way: <b>{longest}</b> clicks; allowed: {}.</p>{}",
-        matrix.max_clicks,
-        table("rb-matrix", &["Symptom", "Clicks from"], &rows)
-    )
+            .collect(),
+    };
+    let view = MatrixView {
+        longest: shown(matrix.longest),
+        max_clicks: matrix.max_clicks,
+        rows: matrix.rows.into_iter().map(row).collect(),
+    };
+    fill("matrix.html", &view)
 }

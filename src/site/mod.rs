@@ -7,6 +7,7 @@ mod fences;
 pub mod html;
 mod index;
 mod page_view;
+mod template;
 mod text;
 
 pub use build::{SiteError, build};

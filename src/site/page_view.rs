@@ -107,7 +107,7 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         fold_drills(page, &view.config.headings, &mut edits);
     }
     fences::rewrite(page, &mut edits);
-    index::fill(page, view, &mut edits);
+    index::replace_directives(page, view, &mut edits);
     let mut result = edits.apply(text);
     if fences::has_blocks(page) || page.issue.is_some() || !page.document.directives.is_empty() {
         result.push_str("\n\n<style>\n");

@@ -1,5 +1,10 @@
 //! The integration tests: small books in, exit status and output out.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 mod bad_input;
 mod book;
 mod drills;

@@ -1,0 +1,30 @@
+//! The templates of what is added to pages.
+
+use super::text::escape;
+use serde::Serialize;
+use std::sync::LazyLock;
+use tera::{Context, Tera};
+
+static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
+    let mut tera = Tera::default();
+    tera.set_escape_fn(escape);
+    tera.add_raw_templates([
+        ("card.html", include_str!("templates/card.html")),
+        ("drills.html", include_str!("templates/drills.html")),
+        ("evidence.html", include_str!("templates/evidence.html")),
+        ("matrix.html", include_str!("templates/matrix.html")),
+        ("symptoms.html", include_str!("templates/symptoms.html")),
+    ])
+    .expect("the templates are constants of ours");
+    tera
+});
+
+/// Fills a template; every value is escaped. The result is one line: a blank one would end the
+/// HTML block that it stands in.
+pub(super) fn fill(name: &str, values: &impl Serialize) -> String {
+    let context = Context::from_serialize(values).expect("values are structs of ours");
+    let html = TEMPLATES
+        .render(name, &context)
+        .expect("the templates name only what the values have");
+    html.lines().map(str::trim_start).collect()
+}
