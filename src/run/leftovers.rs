@@ -3,8 +3,9 @@
 use super::processes::kill_tree;
 use rustix::process::{Pid, WaitOptions, waitpid};
 
-/// Lists every process of the sandbox but its first one and the session, with builtins only.
-pub(super) const LIST: &str = r#"for __rb_f in /proc/[0-9]*; do __rb_f=${__rb_f#/proc/}; [[ $__rb_f == 1 || $__rb_f == $$ ]] && continue; __rb_w=(); mapfile -d '' -t __rb_w <"/proc/$__rb_f/cmdline"; [[ ${#__rb_w[@]} == 0 ]] || echo "$__rb_f ${__rb_w[*]}"; done 2>/dev/null; unset -v __rb_f __rb_w"#;
+/// Lists every process of the sandbox but its first one and the session, with builtins only. One
+/// that is just being started has no command line yet, one that has ended (`Z`) has none any more.
+pub(super) const LIST: &str = r#"for __rb_f in /proc/[0-9]*; do __rb_f=${__rb_f#/proc/}; [[ $__rb_f == 1 || $__rb_f == $$ ]] && continue; __rb_w=(); mapfile -d '' -t __rb_w <"/proc/$__rb_f/cmdline"; if [[ ${#__rb_w[@]} == 0 ]]; then read -r __rb_s2 <"/proc/$__rb_f/stat" || continue; [[ $__rb_s2 == *') Z '* ]] && continue; read -r __rb_w <"/proc/$__rb_f/comm" || continue; fi; echo "$__rb_f ${__rb_w[*]}"; done 2>/dev/null; unset -v __rb_f __rb_w __rb_s2"#;
 
 /// On the bare host there is no PID namespace to end: everything below this process is killed.
 /// Orphans come to it, since it made itself a subreaper.
