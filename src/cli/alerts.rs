@@ -7,6 +7,7 @@ use super::site::{self, Purpose};
 use super::{CliError, Exit};
 use crate::finding::Severity;
 use crate::fs_write;
+use crate::rules::FileEdit;
 
 pub(super) fn run(args: &AlertsArgs, output: &Output) -> Result<Exit, CliError> {
     let opened = open(args.book.book.as_ref(), None)?;
@@ -30,11 +31,13 @@ pub(super) fn run(args: &AlertsArgs, output: &Output) -> Result<Exit, CliError> 
     );
     let broken = findings.iter().any(|f| f.severity == Severity::Error);
     if args.locked {
-        findings.extend(edits.iter().map(|edit| edit.stale.clone()));
+        findings.extend(edits.iter().map(FileEdit::stale_finding));
     } else if !broken {
         for edit in &edits {
-            fs_write::write(&edit.path, edit.new.as_bytes())?;
-            output.line(&format!("wrote {}", edit.path.display()));
+            let path = edit.file.path();
+            let old = edit.file.text().as_bytes();
+            fs_write::write_if_unchanged_since(path, old, edit.new_text.as_bytes())?;
+            output.line(&format!("wrote {}", path.display()));
         }
     }
     crate::finding::sort(&mut findings);

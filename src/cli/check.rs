@@ -6,6 +6,7 @@ use super::output::Output;
 use super::site::{self, Purpose};
 use super::{CliError, Exit};
 use crate::report::Summary;
+use crate::rules::FileEdit;
 
 pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     let opened = open(args.book.as_ref(), None)?;
@@ -18,7 +19,7 @@ pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     findings.extend(built.findings);
     let (edits, more, linked) = site::rules(&opened);
     findings.extend(more);
-    findings.extend(edits.into_iter().map(|edit| edit.stale));
+    findings.extend(edits.iter().map(FileEdit::stale_finding));
     crate::finding::sort(&mut findings);
     let mut summary = Summary::new(&[], opened.plan.accounting, &findings);
     summary.longest_path = built.matrix.longest;

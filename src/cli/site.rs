@@ -69,11 +69,6 @@ pub(super) fn rules(opened: &Opened) -> (Vec<FileEdit>, Vec<Finding>, Option<Lin
     if config.rules.is_empty() {
         return (Vec::new(), Vec::new(), None);
     }
-    let Some(base_url) = &config.base_url else {
-        let finding = Finding::error_in("config", config.file.path(), "`rules` without `base-url`")
-            .help("add `base-url = \"https://…/\"`, the address of the published site");
-        return (Vec::new(), vec![finding], None);
-    };
     let (files, mut findings) = rules::load(&config.root, &config.rules);
     let links: Vec<AlertLink> = opened
         .pages
@@ -85,6 +80,7 @@ pub(super) fn rules(opened: &Opened) -> (Vec<FileEdit>, Vec<Finding>, Option<Lin
                 .map(move |alert| (page, alert))
         })
         .map(|(page, alert)| {
+            let base_url = config.base_url.as_deref().unwrap_or_default();
             let path = page.html_path().display().to_string();
             let anchor = alert
                 .anchor
@@ -97,7 +93,13 @@ pub(super) fn rules(opened: &Opened) -> (Vec<FileEdit>, Vec<Finding>, Option<Lin
             }
         })
         .collect();
-    let (edits, more, linked) = rules::plan(&files, &links, base_url);
+    let (edits, more, linked) = rules::plan(&files, &links, config.base_url.as_deref());
     findings.extend(more);
+    if config.base_url.is_none() {
+        findings.push(
+            Finding::error_in("config", config.file.path(), "`rules` without `base-url`")
+                .help("add `base-url = \"https://…/\"`, the address of the published site"),
+        );
+    }
     (edits, findings, Some(linked))
 }

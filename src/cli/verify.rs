@@ -9,6 +9,7 @@ use super::{CliError, Exit, finish, write_reports};
 use crate::evidence::Store;
 use crate::plan::Job;
 use crate::report::Summary;
+use crate::rules::FileEdit;
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliError> {
     let opened = open(args.book.book.as_ref(), args.run.instance.as_deref())?;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
         findings.extend(built.findings);
         let (edits, more, linked) = site::rules(&opened);
         findings.extend(more);
-        findings.extend(edits.into_iter().map(|edit| edit.stale));
+        findings.extend(edits.iter().map(FileEdit::stale_finding));
         summary.longest_path = built.matrix.longest;
         summary.alerts = linked.map(|linked| (linked.right, linked.all));
     }

@@ -2,6 +2,7 @@
 
 use super::{Evidence, SCHEMA, Subject};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Evidence could not be written.
@@ -64,8 +65,10 @@ impl Store {
         };
         std::fs::create_dir_all(&self.dir).map_err(failed)?;
         let json = serde_json::to_vec(&evidence).map_err(|error| failed(error.into()))?;
-        crate::fs_write::write_cache(&path, &json)
-            .map_err(|error| failed(std::io::Error::other(error)))?;
+        // Evidence can be made again: it may be lost in a power cut, but is never there in part.
+        let mut temp = tempfile::NamedTempFile::new_in(&self.dir).map_err(failed)?;
+        temp.write_all(&json).map_err(failed)?;
+        temp.persist(&path).map_err(|error| failed(error.error))?;
         self.records.insert(evidence.subject.clone(), evidence);
         Ok(())
     }

@@ -1,261 +1,350 @@
-//! `runbook_url` written into a rule file: by splicing text at the parser's places, then proving
-//! by a second parse that nothing else has changed.
+//! Writes `annotations.runbook_url` into a rule file, and not one other byte.
+//!
+//! Text is spliced at places that the parser gave, then read again: what is not provably the
+//! intended change is refused.
 
-use super::FileEdit;
-use super::document::{Alert, RuleFile, rules};
-use super::yaml::{self, Kind, Node};
+use super::proof::{apply, proven};
+use super::yaml::{Kind, NodeId, Tree};
+use super::{Alert, FileEdit, FirstChange, RuleFile};
 use crate::finding::Finding;
 use crate::source::Place;
-use similar::TextDiff;
+use granit_parser::ScalarStyle;
 use std::ops::Range;
 
-const KEY: &str = "runbook_url";
+/// A link that a rule should get.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) alert: &'a Alert,
+    pub(super) url: &'a str,
+}
 
-/// The file with every wanted link, or why it cannot be edited safely.
-pub(super) fn edit(file: &RuleFile, wanted: &[(&Alert, &str)]) -> Result<FileEdit, Vec<Finding>> {
-    let old = file.file.text();
-    let mut splices: Vec<(Range<usize>, String)> = Vec::new();
+/// Bytes to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Splice {
+    pub(super) span: Range<usize>,
+    pub(super) text: String,
+}
+
+/// Why a rule cannot be edited here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Refusal(&'static str);
+
+/// A rule's change, planned.
+#[derive(Debug, Clone)]
+pub(super) struct Planned<'a> {
+    pub(super) wanted: Wanted<'a>,
+    pub(super) splice: Splice,
+}
+
+const UNPROVEN: Refusal = Refusal("the change would alter more than this link");
+
+/// The new text of a file, and one finding `rule-file-not-editable` for each rule left out.
+pub(super) fn edit(file: &RuleFile, wanted: &[Wanted<'_>]) -> (Option<FileEdit>, Vec<Finding>) {
+    let mut planned = Vec::new();
     let mut findings = Vec::new();
-    for (alert, url) in wanted {
-        let rule = file
-            .root
-            .iter()
-            .flat_map(rules)
-            .find(|rule| rule.span.start == alert.at);
-        match rule.map(|rule| splice(old, rule, url)) {
-            Some(Ok(splice)) => splices.push(splice),
-            Some(Err(why)) => findings.push(refuse(alert, why)),
-            None => findings.push(refuse(alert, "its rule is not where it was")),
+    for one in wanted {
+        match (Locator { file }).splice(one) {
+            Ok(splice) => planned.push(Planned {
+                wanted: *one,
+                splice,
+            }),
+            Err(refusal) => findings.push(refusal.finding(one.alert)),
         }
     }
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    splices.sort_by_key(|(range, _)| range.start);
-    let mut new = old.to_owned();
-    for (range, text) in splices.into_iter().rev() {
-        new.replace_range(range, &text);
-    }
-    if !only_links_differ(file.root.as_ref(), &new, wanted) {
-        return Err(vec![refuse(
-            wanted[0].0,
-            "an edit would change more than the link",
-        )]);
-    }
-    Ok(FileEdit {
-        path: file.file.path().to_owned(),
-        stale: stale(wanted, old, &new),
-        old: old.to_owned(),
-        new,
-    })
-}
-
-fn refuse(alert: &Alert, why: &str) -> Finding {
-    Finding::error(
-        "rule-file-not-editable",
-        alert.place.clone(),
-        format!("the link of `{}` cannot be written here", alert.name),
-    )
-    .note(why)
-    .help("write the annotation by hand, in block style and without YAML anchors")
-}
-
-fn stale(wanted: &[(&Alert, &str)], old: &str, new: &str) -> Finding {
-    let (alert, _) = wanted[0];
-    let place: Place = alert
-        .runbook_url
-        .as_ref()
-        .map_or_else(|| alert.place.clone(), |(_, place)| place.clone());
-    let title = match wanted.len() {
-        1 => format!(
-            "the `runbook_url` of `{}` is not as its page says",
-            alert.name
-        ),
-        n => format!(
-            "the `runbook_url` of `{}` and {} more is not as the pages say",
-            alert.name,
-            n - 1
-        ),
+    let mut refused = Vec::new();
+    let kept = proven(file, planned, &mut refused);
+    findings.extend(refused.iter().map(|one| UNPROVEN.finding(one.alert)));
+    let Some(first) = kept.first() else {
+        return (None, findings);
     };
-    Finding::error("runbook-url-stale", place, title)
-        .detail(
-            TextDiff::from_lines(old, new)
-                .unified_diff()
-                .context_radius(1)
-                .to_string(),
-        )
-        .help("run `mdbook-runbook alerts`")
-}
-
-/// The one replacement that gives `rule` its link.
-fn splice(text: &str, rule: &Node, url: &str) -> Result<(Range<usize>, String), &'static str> {
-    let value = format!("'{}'", url.replace('\'', "''"));
-    let Some((key, annotations)) = rule.pair("annotations") else {
-        return after_rule(text, rule, &value);
+    let edit = FileEdit {
+        file: file.file.clone(),
+        new_text: apply(file.file.text(), &kept),
+        n_changed: kept.len(),
+        first: FirstChange {
+            alert: first.wanted.alert.name.clone(),
+            place: place_of(first.wanted.alert),
+        },
     };
-    if let Some(link) = annotations.get(KEY) {
-        if link.is_anchored || link.kind == Kind::Alias {
-            return Err("its value is shared through a YAML anchor");
-        }
-        return Ok((scalar_span(text, link), value));
+    (Some(edit), findings)
+}
+
+fn place_of(alert: &Alert) -> Place {
+    match &alert.runbook_url {
+        Some(old) => old.place.clone(),
+        None => alert.place.clone(),
     }
-    if annotations.is_anchored {
-        return Err("its annotations carry a YAML anchor, so others would change too");
+}
+
+impl Refusal {
+    fn finding(self, alert: &Alert) -> Finding {
+        let title = format!("cannot write the `runbook_url` of `{}`", alert.name);
+        Finding::error("rule-file-not-editable", alert.place.clone(), title)
+            .note(self.0)
+            .help("write the annotation by hand, or write this rule out in full")
     }
-    match &annotations.kind {
-        Kind::Alias => Err("its annotations are an alias of another rule's"),
-        Kind::Scalar { .. } if annotations.is_null() => {
-            let indent = column(text, key.span.start).ok_or("tabs or text stand before its key")?;
-            let line = format!("{}{}{KEY}: {value}", newline(text), " ".repeat(indent + 2));
-            Ok((
-                key.span.end + 1..annotations.span.end.max(key.span.end + 1),
-                line,
-            ))
+}
+
+/// Finds the bytes to change for one rule.
+struct Locator<'a> {
+    file: &'a RuleFile,
+}
+
+impl Locator<'_> {
+    fn text(&self) -> &str {
+        self.file.file.text()
+    }
+
+    fn tree(&self) -> &Tree {
+        &self.file.tree
+    }
+
+    fn splice(&self, wanted: &Wanted<'_>) -> Result<Splice, Refusal> {
+        let rule = wanted.alert.rule;
+        let value = quoted(wanted.url)?;
+        if wanted.alert.is_shared {
+            return Err(Refusal("this rule is shared by a YAML anchor or alias"));
         }
-        Kind::Map {
-            pairs,
-            is_block: false,
-        } => {
-            let at = annotations.span.start + 1;
-            let comma = if pairs.is_empty() { "" } else { ", " };
-            Ok((at..at, format!("{KEY}: {value}{comma}")))
-        }
-        Kind::Map {
-            pairs,
-            is_block: true,
-        } => {
-            if pairs.iter().any(|(key, _)| key.scalar() == Some("<<")) {
-                return Err("its annotations are merged from another rule's");
+        let Some((key, annotations)) = self.tree().own(rule, "annotations") else {
+            return self.create(rule, &value);
+        };
+        let node = self.tree().node(annotations);
+        match &node.kind {
+            Kind::Alias { .. } => Err(Refusal("its `annotations` are a YAML alias")),
+            _ if node.anchored => Err(Refusal("its `annotations` have a YAML anchor")),
+            Kind::Scalar { .. } => self.fill(rule, key, annotations, &value),
+            Kind::Sequence { .. } => Err(Refusal("its `annotations` are no mapping")),
+            Kind::Mapping { pairs, .. } => {
+                if self.has_merge_key(annotations) {
+                    return Err(Refusal("its `annotations` have a merge key"));
+                }
+                match (self.tree().own(annotations, "runbook_url"), pairs.first()) {
+                    (Some((key, old)), _) => self.replace(key, old, &value),
+                    (None, Some((first, _))) => self.insert(annotations, *first, &value),
+                    (None, None) => {
+                        let at = node.span.start + 1;
+                        Ok(insertion(at, format!("runbook_url: {value}")))
+                    }
+                }
             }
-            let first = pairs
-                .first()
-                .map_or(annotations.span.start, |(key, _)| key.span.start);
-            let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
-            if !text[start..first].trim().is_empty() {
-                return Err("its first annotation does not begin its line");
-            }
-            let line = format!("{}{KEY}: {value}{}", &text[start..first], newline(text));
-            Ok((start..start, line))
         }
-        _ => Err("its annotations are no mapping"),
     }
-}
 
-/// The bytes of a scalar without what follows it on the line.
-fn scalar_span(text: &str, node: &Node) -> Range<usize> {
-    let end = node.span.start + text[node.span.clone()].trim_end().len();
-    node.span.start..end
-}
-
-/// A new `annotations` mapping below the rule's last line.
-fn after_rule(
-    text: &str,
-    rule: &Node,
-    value: &str,
-) -> Result<(Range<usize>, String), &'static str> {
-    if !matches!(rule.kind, Kind::Map { is_block: true, .. }) {
-        return Err("the rule is written in flow style");
+    fn has_merge_key(&self, mapping: NodeId) -> bool {
+        let pairs = self.tree().pairs(mapping).unwrap_or_default();
+        pairs.iter().any(|(key, _)| self.tree().is_merge_key(*key))
     }
-    if rule.pair("<<").is_some() {
-        return Err("the rule is merged from another one");
+
+    /// The old value gives way to the new.
+    fn replace(&self, key: NodeId, old: NodeId, value: &str) -> Result<Splice, Refusal> {
+        let node = self.tree().node(old);
+        match &node.kind {
+            _ if node.anchored => Err(Refusal("its `runbook_url` has a YAML anchor")),
+            Kind::Alias { .. } => Err(Refusal("its `runbook_url` is a YAML alias")),
+            Kind::Mapping { .. } | Kind::Sequence { .. } => {
+                Err(Refusal("its `runbook_url` is no text"))
+            }
+            Kind::Scalar {
+                style: ScalarStyle::Literal | ScalarStyle::Folded,
+                ..
+            } => self.replace_block(key, node.span.end, value),
+            Kind::Scalar { .. } if node.span.is_empty() => {
+                Ok(insertion(self.after_colon(key)?, format!(" {value}")))
+            }
+            Kind::Scalar { .. } => Ok(Splice {
+                span: node.span.clone(),
+                text: value.to_owned(),
+            }),
+        }
     }
-    let key = rule
-        .pairs()
-        .first()
-        .map(|(key, _)| key.span.start)
-        .ok_or("the rule is empty")?;
-    let start = text[..key].rfind('\n').map_or(0, |at| at + 1);
-    let lead = &text[start..key];
-    if lead.contains('\t') {
-        return Err("a tab stands before its first key");
-    }
-    let indent = " ".repeat(lead.chars().count());
-    let end = rule.span.start + text[rule.span.clone()].trim_end().len();
-    let at = text[end..].find('\n').map_or(text.len(), |n| end + n);
-    let at = at - usize::from(text[..at].ends_with('\r'));
-    let newline = newline(text);
-    let lines = format!("{newline}{indent}annotations:{newline}{indent}  {KEY}: {value}");
-    Ok((at..at, lines))
-}
 
-fn column(text: &str, at: usize) -> Option<usize> {
-    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
-    let lead = text[start..at].trim_start_matches('\u{feff}');
-    (!lead.contains('\t')).then(|| lead.chars().count())
-}
-
-fn newline(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
-}
-
-/// Data without places, for comparison.
-#[derive(Debug, PartialEq)]
-enum Data {
-    Text(String),
-    Map(Vec<(Data, Data)>),
-    List(Vec<Data>),
-    Alias,
-}
-
-fn data(node: &Node) -> Data {
-    match &node.kind {
-        Kind::Scalar { value, .. } => Data::Text(value.clone()),
-        Kind::Map { pairs, .. } => Data::Map(
-            pairs
-                .iter()
-                .map(|(key, value)| (data(key), data(value)))
-                .collect(),
-        ),
-        Kind::List { items } => Data::List(items.iter().map(data).collect()),
-        Kind::Alias => Data::Alias,
-    }
-}
-
-/// Rules in order, without their links; the links apart.
-fn without_links(root: &Node) -> (Data, Vec<Option<String>>) {
-    let mut whole = root.clone();
-    let links = rules(root)
-        .map(|rule| {
-            rule.get("annotations")?
-                .get(KEY)?
-                .scalar()
-                .map(str::to_owned)
+    /// `|` or `>` with its text gives way; a comment behind the header stays.
+    fn replace_block(&self, key: NodeId, end: usize, value: &str) -> Result<Splice, Refusal> {
+        let text = self.text();
+        let after = self.after_colon(key)?;
+        let start = after + leading_space(&text[after..]);
+        if !text[start..].starts_with(['|', '>']) {
+            return Err(Refusal("its `runbook_url` has a tag or comment before it"));
+        }
+        let header = start..line_end(text, start);
+        let n_indicators = text[header.clone()]
+            .find([' ', '\t'])
+            .unwrap_or(header.len());
+        let comment = text[header.start + n_indicators..header.end].trim_end();
+        Ok(Splice {
+            span: start..end.max(header.start + n_indicators + comment.len()),
+            text: format!("{value}{comment}"),
         })
-        .collect();
-    strip(&mut whole);
-    (data(&whole), links)
-}
+    }
 
-/// Removes every `runbook_url`, and annotations that are then empty, null or absent alike.
-fn strip(node: &mut Node) {
-    match &mut node.kind {
-        Kind::Map { pairs, .. } => {
-            pairs.retain(|(key, _)| key.scalar() != Some(KEY));
-            for (_, value) in pairs.iter_mut() {
-                strip(value);
+    /// A new entry before the first one, so that comments and block scalars below stay as they are.
+    fn insert(&self, mapping: NodeId, first: NodeId, value: &str) -> Result<Splice, Refusal> {
+        let text = self.text();
+        let at = self.tree().node(first).span.start;
+        let is_flow = matches!(
+            self.tree().node(mapping).kind,
+            Kind::Mapping { flow: true, .. }
+        );
+        let start = line_start(text, at);
+        let before = &text[start..at];
+        let indent = &before[..leading_space(before)];
+        // Before the key only its own marks may stand: `? key`, a tag or a YAML anchor.
+        let marks = before[indent.len()..].starts_with(['?', '&', '!']);
+        if is_flow {
+            let node = self.tree().node(first);
+            if node.anchored || node.tag.is_some() || before.trim_end().ends_with('?') {
+                return Err(Refusal(
+                    "its first annotation has a tag, an anchor or a `?`",
+                ));
             }
-            pairs.retain(|(key, value)| {
-                let empty = value.is_null()
-                    || matches!(&value.kind, Kind::Map { pairs, .. } if pairs.is_empty());
-                key.scalar() != Some("annotations") || !empty
-            });
+            return Ok(insertion(at, format!("runbook_url: {value}, ")));
         }
-        Kind::List { items } => items.iter_mut().for_each(strip),
-        _ => {}
+        if !marks && indent.len() < before.len() {
+            return Err(Refusal(
+                "its first annotation does not stand on its own line",
+            ));
+        }
+        let ending = ending_after(text, at);
+        Ok(insertion(
+            start,
+            format!("{indent}runbook_url: {value}{ending}"),
+        ))
+    }
+
+    /// `annotations:` that are nothing get their first entry.
+    fn fill(
+        &self,
+        rule: NodeId,
+        key: NodeId,
+        annotations: NodeId,
+        value: &str,
+    ) -> Result<Splice, Refusal> {
+        if !self.tree().is_null(annotations) {
+            return Err(Refusal("its `annotations` are no mapping"));
+        }
+        let span = self.tree().node(annotations).span.clone();
+        if !span.is_empty() {
+            let text = format!("{{runbook_url: {value}}}");
+            return Ok(Splice { span, text });
+        }
+        let after = self.after_colon(key)?;
+        if matches!(
+            self.tree().node(rule).kind,
+            Kind::Mapping { flow: true, .. }
+        ) {
+            return Ok(insertion(after, format!(" {{runbook_url: {value}}}")));
+        }
+        let indent = self.indent_of(rule);
+        Ok(self.line_after(after, &format!("{indent}  runbook_url: {value}")))
+    }
+
+    /// A rule without `annotations` gets them behind its last line.
+    fn create(&self, rule: NodeId, value: &str) -> Result<Splice, Refusal> {
+        if self.has_merge_key(rule) {
+            return Err(Refusal("it has a merge key, which may bring annotations"));
+        }
+        let node = self.tree().node(rule);
+        let Kind::Mapping { pairs, flow } = &node.kind else {
+            return Err(UNPROVEN);
+        };
+        let Some((_, last)) = pairs.last() else {
+            return Err(UNPROVEN);
+        };
+        if *flow {
+            let at = self.tree().node(*last).span.end;
+            return Ok(insertion(
+                at,
+                format!(", annotations: {{runbook_url: {value}}}"),
+            ));
+        }
+        let indent = self.indent_of(rule);
+        let at = node.span.end;
+        let ending = ending_after(self.text(), node.span.start);
+        let lines = format!("{indent}annotations:{ending}{indent}  runbook_url: {value}");
+        Ok(self.line_after(at, &lines))
+    }
+
+    /// Whole new lines below the line of `at`.
+    fn line_after(&self, at: usize, lines: &str) -> Splice {
+        let text = self.text();
+        let end = line_end(text, at);
+        let ending = ending_at(text, end);
+        if ending.is_empty() {
+            return insertion(end, format!("{}{lines}", ending_after(text, at)));
+        }
+        insertion(end + ending.len(), format!("{lines}{ending}"))
+    }
+
+    /// The white space that puts a key below the first key of the rule: its column.
+    fn indent_of(&self, rule: NodeId) -> String {
+        let start = self.tree().node(rule).span.start;
+        let before = &self.text()[line_start(self.text(), start)..start];
+        " ".repeat(before.trim_start_matches('\u{feff}').chars().count())
+    }
+
+    fn after_colon(&self, key: NodeId) -> Result<usize, Refusal> {
+        let end = self.tree().node(key).span.end;
+        let rest = &self.text()[end..];
+        let space = rest.len() - rest.trim_start().len();
+        if rest[space..].starts_with(':') {
+            return Ok(end + space + 1);
+        }
+        Err(Refusal("there is no `:` right behind a key"))
     }
 }
 
-fn only_links_differ(old: Option<&Node>, new: &str, wanted: &[(&Alert, &str)]) -> bool {
-    let (Some(old), Ok(Some(new))) = (old, yaml::parse(new)) else {
-        return false;
-    };
-    let (old_data, mut old_links) = without_links(old);
-    let (new_data, new_links) = without_links(&new);
-    for (index, rule) in rules(old).enumerate() {
-        let link = wanted.iter().find(|(alert, _)| alert.at == rule.span.start);
-        if let Some((_, url)) = link {
-            old_links[index] = Some((*url).to_owned());
-        }
-    }
-    old_data == new_data && old_links == new_links
+fn insertion(at: usize, text: String) -> Splice {
+    Splice { span: at..at, text }
 }
+
+/// The value in single quotes: a `#`, `: ` or `{{` in an address is then only text.
+fn quoted(url: &str) -> Result<String, Refusal> {
+    if url.chars().any(char::is_control) {
+        return Err(Refusal("the address has a control character"));
+    }
+    Ok(format!("'{}'", url.replace('\'', "''")))
+}
+
+fn leading_space(text: &str) -> usize {
+    text.len() - text.trim_start_matches([' ', '\t']).len()
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind(['\n', '\r']).map_or(0, |end| end + 1)
+}
+
+fn line_end(text: &str, at: usize) -> usize {
+    text[at..].find(['\n', '\r']).map_or(text.len(), |n| at + n)
+}
+
+/// The line ending that stands at `end`; empty at the end of the text.
+fn ending_at(text: &str, end: usize) -> &str {
+    let rest = &text[end..];
+    let length = if rest.starts_with("\r\n") { 2 } else { 1 };
+    rest.get(..length).unwrap_or_default()
+}
+
+/// The line ending of the line of `at`, or of the line before where it is the last and has none.
+fn ending_after(text: &str, at: usize) -> &str {
+    let ending = ending_at(text, line_end(text, at));
+    if !ending.is_empty() {
+        return ending;
+    }
+    let start = line_start(text, at);
+    let length = if text[..start].ends_with("\r\n") {
+        2
+    } else {
+        1
+    };
+    text.get(start.saturating_sub(length)..start)
+        .filter(|ending| !ending.is_empty())
+        .unwrap_or("\n")
+}
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "edit_properties.rs"]
+mod properties;

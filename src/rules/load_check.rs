@@ -1,246 +1,330 @@
-//! `rule-file-invalid`: what Prometheus' own loader (`rulefmt`) refuses, or silently ignores.
+//! Would Prometheus load this rule file? It refuses the whole file for one wrong key.
 //!
-//! Expressions are checked for balance only: whether `PromQL` parses is promtool's to say.
+//! Follows `rulefmt` of Prometheus, with the keys that version 3 added and the names that version 2
+//! allows. Stricter: a file without a rule, and a second document, which Prometheus ignores.
 
-use super::yaml::{Kind, Node};
-use crate::finding::{Finding, did_you_mean};
+use super::yaml::{Broken, Field, NodeId, Tree};
+use super::{document, promql};
+use crate::finding::Finding;
 use crate::source::{Place, SourceFile};
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const GROUP_KEYS: &[&str] = &[
-    "interval",
-    "labels",
-    "limit",
     "name",
+    "interval",
+    "limit",
     "query_offset",
+    "labels",
     "rules",
 ];
-
 const RULE_KEYS: &[&str] = &[
+    "record",
     "alert",
-    "annotations",
     "expr",
     "for",
     "keep_firing_for",
     "labels",
-    "record",
+    "annotations",
 ];
+const HELP: &str = "correct it, then see `promtool check rules`";
 
-/// A finding of this check.
-pub(super) fn invalid(
-    file: &Arc<SourceFile>,
-    span: Range<usize>,
-    title: impl Into<String>,
-) -> Finding {
-    Finding::error("rule-file-invalid", Place::new(file, span), title)
-        .help("correct the file: Prometheus would load none of its rules")
+/// A syntax error as a finding.
+pub(super) fn broken(file: &Arc<SourceFile>, broken: &Broken) -> Finding {
+    let text = file.text();
+    let tab = broken
+        .what
+        .contains("tab")
+        .then(|| indenting_tab(file, broken.at));
+    let at = tab.flatten().unwrap_or(broken.at);
+    let line = file.line_span(file.line_column(at).0);
+    let help = if text[at..].starts_with('\t') {
+        "indent with spaces: YAML allows no tab here"
+    } else if text[line].trim_start().starts_with("{{") {
+        "check the output of `helm template` instead of the template"
+    } else {
+        HELP
+    };
+    let length = text[at..].chars().next().map_or(0, char::len_utf8);
+    Finding::error(
+        "rule-file-invalid",
+        Place::new(file, at..at + length),
+        format!("this is not YAML: {}", broken.what),
+    )
+    .note("Prometheus would not load this file")
+    .help(help)
 }
 
-/// Everything that is wrong with a file that is YAML.
-pub(super) fn check(file: &Arc<SourceFile>, root: Option<&Node>) -> Vec<Finding> {
-    let mut checker = Checker {
+/// The first tab that indents a line, from the line of `at` on.
+fn indenting_tab(file: &SourceFile, at: usize) -> Option<usize> {
+    let start = file.line_span(file.line_column(at).0).start;
+    let mut line_start = start;
+    for line in file.text()[start..].split_inclusive(['\n', '\r']) {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indent].find('\t') {
+            return Some(line_start + tab);
+        }
+        line_start += line.len();
+    }
+    None
+}
+
+/// Everything that keeps Prometheus from loading a file that is YAML.
+pub(super) fn check(file: &Arc<SourceFile>, tree: &Tree) -> Vec<Finding> {
+    let mut check = LoadCheck {
         file,
+        tree,
         findings: Vec::new(),
     };
-    let groups = root.and_then(|root| root.get("groups"));
-    match (root, groups.and_then(Node::items)) {
-        (Some(root), Some(groups)) if !groups.is_empty() => {
-            checker.keys(root, &["groups"], "the file");
-            checker.groups(groups);
+    check.duplicate_keys();
+    match tree.documents.as_slice() {
+        [] => check.no_rules(Place::new(file, 0..0)),
+        [first, others @ ..] => {
+            if let Some(second) = others.first() {
+                let finding = Finding::error(
+                    "rule-file-invalid",
+                    Place::new(file, second.start..second.start + 3),
+                    "a rule file has one document, this is the second",
+                )
+                .note("Prometheus would ignore it and load the first")
+                .help("put its groups into the first document, or into a file of their own");
+                check.findings.push(finding);
+            }
+            check.top(first.root);
         }
-        _ => checker.say(0..0, "this file defines no rule".to_owned()),
     }
-    checker.findings
+    check.findings
 }
 
-struct Checker<'a> {
+struct LoadCheck<'a> {
     file: &'a Arc<SourceFile>,
+    tree: &'a Tree,
     findings: Vec<Finding>,
 }
 
-impl Checker<'_> {
-    fn say(&mut self, span: Range<usize>, title: String) {
-        self.findings.push(invalid(self.file, span, title));
+impl<'a> LoadCheck<'a> {
+    fn add(&mut self, node: NodeId, title: impl Into<String>, help: impl Into<String>) {
+        let place = Place::new(self.file, self.tree.node(node).span.clone());
+        let finding = Finding::error("rule-file-invalid", place, title)
+            .note("Prometheus would not load this file")
+            .help(help);
+        self.findings.push(finding);
     }
 
-    /// Unknown and repeated keys: Prometheus decodes strictly.
-    fn keys(&mut self, node: &Node, known: &[&str], what: &str) {
-        let mut seen = BTreeSet::new();
-        for (key, _) in node.pairs() {
-            let name = key.scalar().unwrap_or_default();
-            if name == "<<" {
-                continue;
-            }
-            if !seen.insert(name) {
-                self.say(key.span.clone(), format!("key `{name}` stands twice"));
-            }
-            if !known.is_empty() && !known.contains(&name) {
-                let title = format!("{what} has no key `{name}`");
-                let mut finding = invalid(self.file, key.span.clone(), title);
-                finding.help = did_you_mean(name, known);
-                self.findings.push(finding);
-            }
-        }
+    fn no_rules(&mut self, place: Place) {
+        let finding = Finding::error("rule-file-invalid", place, "this rule file has no rule")
+            .note("Prometheus loads it, and nothing ever alerts")
+            .help("add `groups:` with a rule, or take the file out of `rules` in book.toml");
+        self.findings.push(finding);
     }
 
-    fn groups(&mut self, groups: &[Node]) {
-        let mut names = BTreeSet::new();
-        for group in groups {
-            self.keys(group, GROUP_KEYS, "a rule group");
-            match group.get("name").and_then(Node::scalar) {
-                None | Some("") => self.say(start(group), "a rule group without a name".to_owned()),
-                Some(name) if !names.insert(name) => {
-                    self.say(start(group), format!("a second rule group named `{name}`"));
-                }
-                Some(_) => {}
-            }
-            for key in ["interval", "query_offset"] {
-                self.duration(group.get(key));
-            }
-            for rule in group.get("rules").and_then(Node::items).unwrap_or_default() {
-                self.rule(rule);
-            }
-        }
-    }
-
-    fn rule(&mut self, rule: &Node) {
-        if !matches!(rule.kind, Kind::Map { .. }) {
-            return self.say(rule.span.clone(), "a rule must be a mapping".to_owned());
-        }
-        self.keys(rule, RULE_KEYS, "a rule");
-        let text = |key: &str| {
-            rule.get(key)
-                .and_then(Node::scalar)
-                .filter(|text| !text.is_empty())
-        };
-        match (text("alert"), text("record")) {
-            (Some(_), Some(_)) => self.say(
-                start(rule),
-                "a rule with both `alert` and `record`".to_owned(),
-            ),
-            (None, None) => self.say(start(rule), "a rule without `alert` or `record`".to_owned()),
-            (None, Some(_)) => {
-                for key in ["annotations", "for", "keep_firing_for"] {
-                    if let Some((key, _)) = rule.pair(key) {
-                        let name = key.scalar().unwrap_or_default().to_owned();
-                        self.say(key.span.clone(), format!("a recording rule with `{name}`"));
+    fn duplicate_keys(&mut self) {
+        for pairs in self.tree.mappings() {
+            let mut seen = BTreeMap::new();
+            for (key, _) in pairs {
+                let Some(name) = self.tree.scalar(*key) else {
+                    continue;
+                };
+                if let Some(first) = seen.insert(name, *key) {
+                    let first = Place::new(self.file, self.tree.node(first).span.clone());
+                    self.add(
+                        *key,
+                        format!("the key `{name}` stands here twice"),
+                        "keep one of the two",
+                    );
+                    if let Some(finding) = self.findings.pop() {
+                        self.findings.push(finding.related(first, "first here"));
                     }
                 }
             }
-            (Some(_), None) => {}
         }
-        match text("expr") {
-            None => self.say(start(rule), "a rule without `expr`".to_owned()),
-            Some(expr) if !is_balanced(expr) => {
-                let span = rule.get("expr").map_or(0..0, |node| node.span.clone());
-                self.say(span, "this expression is not closed".to_owned());
-            }
-            Some(_) => {}
-        }
-        self.duration(rule.get("for"));
-        self.duration(rule.get("keep_firing_for"));
-        self.names(rule.get("labels"), "label");
-        self.names(rule.get("annotations"), "annotation");
     }
 
-    fn names(&mut self, node: Option<&Node>, what: &str) {
-        let Some(node) = node.filter(|node| !node.is_null() && node.kind != Kind::Alias) else {
+    fn top(&mut self, root: NodeId) {
+        if self.tree.is_null(root) {
+            let span = self.tree.node(root).span.clone();
+            return self.no_rules(Place::new(self.file, span));
+        }
+        let Some(fields) = self.mapping(root, "a rule file", &["groups"]) else {
             return;
         };
-        if !matches!(node.kind, Kind::Map { .. }) {
-            return self.say(node.span.clone(), format!("{what}s must be a mapping"));
-        }
-        self.keys(node, &[], what);
-        for (key, value) in node.pairs() {
-            let name = key.scalar().unwrap_or_default();
-            let is_name = !name.is_empty()
-                && !name.starts_with(|c: char| c.is_ascii_digit())
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            if !is_name && name != "<<" {
-                self.say(key.span.clone(), format!("`{name}` is no {what} name"));
+        let Some(groups) = fields.iter().find(|field| field.name == "groups") else {
+            if fields.is_empty() {
+                let span = self.tree.node(root).span.clone();
+                self.no_rules(Place::new(self.file, span));
             }
-            match value.scalar() {
-                None if value.kind != Kind::Alias => {
-                    self.say(
-                        value.span.clone(),
-                        format!("the {what} `{name}` must be text"),
+            return;
+        };
+        let mut names = BTreeMap::new();
+        let mut n_visited = 0;
+        for group in self.sequence(groups) {
+            self.group(*group, &mut names, &mut n_visited);
+        }
+        let n_rules = document::rules(self.tree).len();
+        if n_rules >= document::MOST_RULES {
+            let title = format!("this file has more than {} rules", document::MOST_RULES);
+            self.add(
+                groups.key,
+                title,
+                "write the rules out without YAML aliases",
+            );
+        } else if n_rules == 0 && self.findings.is_empty() {
+            let span = self.tree.node(groups.key).span.clone();
+            self.no_rules(Place::new(self.file, span));
+        }
+    }
+
+    fn group(
+        &mut self,
+        group: NodeId,
+        names: &mut BTreeMap<&'a str, NodeId>,
+        n_visited: &mut usize,
+    ) {
+        let Some(fields) = self.mapping(group, "a rule group", GROUP_KEYS) else {
+            return;
+        };
+        let name = fields.iter().find(|field| field.name == "name");
+        let name = name.and_then(|field| Some((field, self.text(field)?)));
+        match name {
+            Some((field, name)) => {
+                if let Some(first) = names.insert(name, field.value) {
+                    let first = Place::new(self.file, self.tree.node(first).span.clone());
+                    self.add(
+                        field.value,
+                        format!("the group `{name}` stands here twice"),
+                        "give each group of a file its own name",
                     );
+                    if let Some(finding) = self.findings.pop() {
+                        self.findings.push(finding.related(first, "first here"));
+                    }
                 }
-                Some(text) if text.matches("{{").count() != text.matches("}}").count() => {
-                    self.say(
-                        value.span.clone(),
-                        format!("the template of `{name}` is not closed"),
-                    );
+            }
+            None => self.add(group, "this rule group has no name", "add `name:`"),
+        }
+        for field in &fields {
+            match field.name {
+                "interval" | "query_offset" => drop(self.duration(field)),
+                "limit" => self.integer(field),
+                "labels" => self.names(field, "label"),
+                "rules" => {
+                    for rule in self.sequence(field) {
+                        *n_visited += 1;
+                        if *n_visited > document::MOST_RULES {
+                            return;
+                        }
+                        self.rule(*rule);
+                    }
                 }
                 _ => {}
             }
         }
     }
 
-    fn duration(&mut self, node: Option<&Node>) {
-        let Some(node) = node else { return };
-        let text = node.scalar().unwrap_or_default();
-        if !is_duration(text) {
-            self.say(node.span.clone(), format!("`{text}` is no duration"));
-        }
-    }
-}
-
-fn start(node: &Node) -> Range<usize> {
-    node.pairs()
-        .first()
-        .map_or_else(|| node.span.clone(), |(key, _)| key.span.clone())
-}
-
-/// Prometheus' `model.ParseDuration`: units from years to milliseconds, each at most once, in order.
-fn is_duration(text: &str) -> bool {
-    if text == "0" {
-        return true;
-    }
-    let mut units = ["y", "w", "d", "h", "m", "s", "ms"].iter();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let after = &rest[digits..];
-        let unit = after.len()
-            - after
-                .trim_start_matches(|c: char| c.is_ascii_lowercase())
-                .len();
-        if digits == 0 || !units.any(|known| *known == &after[..unit]) {
-            return false;
-        }
-        rest = &after[unit..];
-    }
-    !text.is_empty()
-}
-
-/// Brackets and quotes of an expression, outside of its strings and comments.
-fn is_balanced(expr: &str) -> bool {
-    let mut open = Vec::new();
-    let mut chars = expr.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '#' => {
-                chars.by_ref().find(|c| *c == '\n');
-            }
-            '(' => open.push(')'),
-            '[' => open.push(']'),
-            '{' => open.push('}'),
-            ')' | ']' | '}' if open.pop() != Some(c) => return false,
-            '"' | '\'' | '`' => loop {
-                match chars.next() {
-                    None => return false,
-                    Some('\\') if c != '`' => {
-                        chars.next();
-                    }
-                    Some(end) if end == c => break,
-                    Some(_) => {}
-                }
-            },
+    fn rule(&mut self, rule: NodeId) {
+        let Some(fields) = self.mapping(rule, "a rule", RULE_KEYS) else {
+            return;
+        };
+        let named = |name| fields.iter().find(|field| field.name == name);
+        let filled = |field: &&Field<'_>| self.text(field).is_some();
+        let record = named("record").filter(filled);
+        let alert = named("alert").filter(filled);
+        let expr = named("expr").filter(filled);
+        match (record, alert) {
+            (Some(_), Some(alert)) => self.add(
+                alert.key,
+                "a rule has both `record` and `alert`",
+                "make two rules of it",
+            ),
+            (None, None) => self.add(
+                rule,
+                "a rule has neither `record` nor `alert`",
+                "name it with `alert:`, or with `record:`",
+            ),
             _ => {}
         }
+        match expr {
+            Some(expr) => self.expression(expr),
+            None => self.add(
+                rule,
+                "this rule has no `expr`",
+                "add the `expr:` it evaluates",
+            ),
+        }
+        if let Some(record) = record {
+            self.record(record, &fields);
+        }
+        self.rule_fields(&fields, record.is_some());
     }
-    open.is_empty()
+
+    fn rule_fields(&mut self, fields: &[Field<'a>], is_record: bool) {
+        for field in fields {
+            match field.name {
+                "record" | "alert" | "expr" => self.is_scalar(field),
+                "for" | "keep_firing_for" => {
+                    let is_zero = self.duration(field);
+                    if is_record && is_zero == Some(false) {
+                        let title = format!("a recording rule has no `{}`", field.name);
+                        self.add(
+                            field.key,
+                            title,
+                            "take it out, or make an alert of the rule",
+                        );
+                    }
+                }
+                "labels" => self.names(field, "label"),
+                "annotations" => self.names(field, "annotation"),
+                _ => {}
+            }
+            if !is_record && matches!(field.name, "labels" | "annotations") {
+                self.templates(field);
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Field<'_>, fields: &[Field<'_>]) {
+        let name = self.text(record).unwrap_or_default();
+        if !is_name(name, true) {
+            let help = "use letters, digits, `_` and `:`, and begin with no digit";
+            self.add(
+                record.value,
+                format!("`{name}` is no name of a metric"),
+                help,
+            );
+        }
+        let annotations = fields.iter().find(|field| field.name == "annotations");
+        if let Some(field) = annotations.filter(|field| !self.tree.fields(field.value).is_empty()) {
+            self.add(
+                field.key,
+                "a recording rule has no `annotations`",
+                "take them out, or make an alert of the rule",
+            );
+        }
+    }
+
+    fn expression(&mut self, expr: &Field<'_>) {
+        let text = self.text(expr).unwrap_or_default();
+        if let Err(fault) = promql::check(text) {
+            let mut place = Place::new(self.file, self.tree.node(expr.value).span.clone());
+            // Where the expression stands as it is, so does the fault.
+            if self.file.text().get(place.span.clone()) == Some(text) {
+                place.span.start += fault.at.min(text.len());
+            }
+            let finding = Finding::error(
+                "rule-file-invalid",
+                place,
+                format!("this is not PromQL: {}", fault.what),
+            )
+            .note("Prometheus would not load this file")
+            .help(fault.help.unwrap_or_else(|| HELP.to_owned()));
+            self.findings.push(finding);
+        }
+    }
 }
+
+#[path = "load_fields.rs"]
+mod fields;
+use fields::is_name;
+
+#[cfg(test)]
+#[path = "load_check_tests.rs"]
+mod tests;

@@ -1,41 +1,45 @@
-//! Alerts and pages: each alert has one page, each page's alerts exist, links are as they must be.
+//! Alerts and pages: each alert has one page, each page's alerts exist, and links lead there.
 
-use super::{FileEdit, RuleFile, edit};
+use super::edit::{self, Wanted};
+use super::{Alert, FileEdit, RuleFile};
 use crate::finding::{Finding, nearest};
 use crate::source::Place;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a page's front matter says: this alert lands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertLink {
     /// The alert's name.
     pub alert: String,
-    /// The whole address.
+    /// The whole address of the page, with its fragment.
     pub url: String,
-    /// The entry in the front matter.
+    /// The alert's entry in the front matter.
     pub place: Place,
 }
 
-/// How many alerts there are, and how many have the right link already.
+/// How many alerting rules there are, and how many need no edit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Linked {
-    /// Alerts whose link needs no edit.
+    /// Alerting rules whose link is the one of their page already.
     pub right: usize,
-    /// All alerts.
+    /// All alerting rules.
     pub all: usize,
 }
 
-/// What must be written, what is wrong, and the count as it is now.
+/// What must be written, what is wrong, and how many links are right as it is now.
+///
+/// Without a `base_url` nobody knows the addresses of pages, so links are neither judged nor
+/// planned. A link that is not under it is somebody else's, and kept.
 pub fn plan(
     files: &[RuleFile],
     links: &[AlertLink],
-    base_url: &str,
+    base_url: Option<&str>,
 ) -> (Vec<FileEdit>, Vec<Finding>, Linked) {
-    let mut findings = pages_without_alert(files, links);
+    let mut findings = unknown_alerts(files, links);
     findings.extend(named_twice(links));
-    let mut by_alert: BTreeMap<&str, &AlertLink> = BTreeMap::new();
+    let mut pages: BTreeMap<&str, &AlertLink> = BTreeMap::new();
     for link in links {
-        by_alert.entry(&link.alert).or_insert(link);
+        pages.entry(&link.alert).or_insert(link);
     }
     let mut edits = Vec::new();
     let mut linked = Linked::default();
@@ -43,92 +47,201 @@ pub fn plan(
         let mut wanted = Vec::new();
         for alert in &file.alerts {
             linked.all += 1;
-            let Some(link) = by_alert.get(alert.name.as_str()) else {
+            let Some(link) = pages.get(alert.name.as_str()) else {
                 findings.push(without_page(alert));
                 continue;
             };
-            match &alert.runbook_url {
-                Some((url, _)) if *url == link.url => linked.right += 1,
-                Some((url, place)) if !url.starts_with(base_url) => {
-                    findings.push(foreign(&alert.name, url, place));
+            match (&alert.runbook_url, base_url) {
+                (Some(old), _) if old.value == link.url => linked.right += 1,
+                (_, None) => {}
+                (Some(old), Some(base)) if !is_under(&old.value, base) => {
+                    findings.push(foreign(&alert.name, &old.value, &old.place, link));
                 }
-                _ => wanted.push((alert, link.url.as_str())),
+                _ => wanted.push(Wanted {
+                    alert,
+                    url: &link.url,
+                }),
             }
         }
         if file.loads && !wanted.is_empty() {
-            match edit::edit(file, &wanted) {
-                Ok(edit) => edits.push(edit),
-                Err(more) => findings.extend(more),
-            }
+            let (edit, refused) = edit::edit(file, &wanted);
+            edits.extend(edit);
+            findings.extend(refused);
         }
     }
     (edits, findings, linked)
 }
 
-fn without_page(alert: &super::Alert) -> Finding {
-    Finding::error(
-        "alert-without-page",
-        alert.place.clone(),
-        format!("no page answers the alert `{}`", alert.name),
-    )
-    .note("whoever it wakes finds nothing")
-    .help(format!(
-        "add `alerts: [{}]` to the front matter of its page",
-        alert.name
-    ))
+/// Whether an address is the base or below it: `https://x/ab` is not below `https://x/a`.
+fn is_under(url: &str, base: &str) -> bool {
+    let base = base.trim_end_matches('/');
+    url.strip_prefix(base)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
 }
 
-fn foreign(alert: &str, url: &str, place: &Place) -> Finding {
-    Finding::error(
-        "foreign-runbook-url",
-        place.clone(),
-        format!("the link of `{alert}` leads out of this book: `{url}`"),
-    )
-    .warning()
-    .help("remove the line to have it written, or take the alert out of the page's front matter")
+fn without_page(alert: &Alert) -> Finding {
+    let title = format!("no page answers the alert `{}`", alert.name);
+    Finding::error("alert-without-page", alert.place.clone(), title)
+        .note("whoever it wakes finds nothing")
+        .help(format!(
+            "add `{}` to `alerts` in the front matter of its page",
+            alert.name
+        ))
 }
 
-fn pages_without_alert(files: &[RuleFile], links: &[AlertLink]) -> Vec<Finding> {
-    let known: Vec<&str> = files
+fn foreign(alert: &str, url: &str, place: &Place, link: &AlertLink) -> Finding {
+    let title = format!("the link of `{alert}` leads out of this book: `{url}`");
+    Finding::error("foreign-runbook-url", place.clone(), title)
+        .warning()
+        .note("kept as it is")
+        .related(link.place.clone(), "this page answers the alert")
+        .help("remove the line to have it written, or take the alert out of the page's `alerts`")
+}
+
+fn unknown_alerts(files: &[RuleFile], links: &[AlertLink]) -> Vec<Finding> {
+    let known: BTreeSet<&str> = files
         .iter()
         .flat_map(|file| &file.alerts)
         .map(|alert| alert.name.as_str())
         .collect();
-    links
-        .iter()
-        .filter(|link| !known.contains(&link.alert.as_str()))
-        .map(|link| {
-            let help = match nearest(&link.alert, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    "add the alert to a rule file, or take it out of the front matter".to_owned()
-                }
-            };
-            Finding::error(
-                "page-names-unknown-alert",
-                link.place.clone(),
-                format!("no rule file has an alert `{}`", link.alert),
-            )
-            .help(help)
-        })
-        .collect()
+    let mut findings = Vec::new();
+    for link in links {
+        if known.contains(link.alert.as_str()) {
+            continue;
+        }
+        let help = match nearest(&link.alert, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "add the alert to a rule file, or take it out of the page's `alerts`".into(),
+        };
+        let title = format!("no rule file has an alert `{}`", link.alert);
+        findings
+            .push(Finding::error("page-names-unknown-alert", link.place.clone(), title).help(help));
+    }
+    findings
 }
 
 fn named_twice(links: &[AlertLink]) -> Vec<Finding> {
     let mut first: BTreeMap<&str, &AlertLink> = BTreeMap::new();
     let mut findings = Vec::new();
     for link in links {
-        if let Some(other) = first.insert(&link.alert, link) {
-            findings.push(
-                Finding::error(
-                    "alert-on-two-pages",
-                    link.place.clone(),
-                    format!("the alert `{}` is named twice", link.alert),
-                )
-                .related(other.place.clone(), "first here")
-                .help("an alert has one landing page: name it once"),
-            );
-        }
+        let Some(other) = first.get(link.alert.as_str()) else {
+            first.insert(&link.alert, link);
+            continue;
+        };
+        let title = format!("the alert `{}` is named twice", link.alert);
+        findings.push(
+            Finding::error("alert-on-two-pages", link.place.clone(), title)
+                .related(other.place.clone(), "first here; its page gets the link")
+                .help("name it once in `alerts`: an alert lands on one page"),
+        );
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceFile;
+
+    const BASE: &str = "https://r.example/";
+
+    fn link(alert: &str, page: &str) -> AlertLink {
+        let file = SourceFile::new(format!("{page}.md"), format!("alerts: [{alert}]\n"));
+        AlertLink {
+            alert: alert.to_owned(),
+            url: format!("{BASE}{page}.html"),
+            place: Place::new(&file, 9..9 + alert.len()),
+        }
+    }
+
+    fn file(alerts: &[(&str, &str)]) -> RuleFile {
+        let mut text = "groups:\n- name: g\n  rules:\n".to_owned();
+        for (name, url) in alerts {
+            text += &format!("  - alert: {name}\n    expr: up\n");
+            if !url.is_empty() {
+                text += &format!("    annotations:\n      runbook_url: {url}\n");
+            }
+        }
+        let (file, findings) = RuleFile::parse(&SourceFile::new("a.yml", text));
+        assert_eq!(findings, []);
+        file
+    }
+
+    fn checks(findings: &[Finding]) -> Vec<String> {
+        findings
+            .iter()
+            .map(|one| format!("{} {} {}", one.check, one.locator(), one.help))
+            .collect()
+    }
+
+    #[test]
+    fn an_alert_without_page_names_the_front_matter_key() {
+        let (edits, findings, linked) = plan(&[file(&[("Down", "")])], &[], Some(BASE));
+        let help = "add `Down` to `alerts` in the front matter of its page";
+        assert_eq!(
+            checks(&findings),
+            [format!("alert-without-page a.yml:4:12 {help}")]
+        );
+        assert!(edits.is_empty());
+        assert_eq!(linked, Linked { right: 0, all: 1 });
+    }
+
+    #[test]
+    fn a_page_with_a_misspelt_alert_is_told_the_nearest() {
+        let links = [link("Down", "a"), link("Dwon", "b")];
+        let (_, findings, _) = plan(&[file(&[("Down", "")])], &links, Some(BASE));
+        assert_eq!(
+            checks(&findings),
+            ["page-names-unknown-alert b.md:1:10 did you mean `Down`?"]
+        );
+    }
+
+    #[test]
+    fn an_alert_on_two_pages_lands_on_the_first() {
+        let links = [link("Down", "a"), link("Down", "b")];
+        let (edits, findings, _) = plan(&[file(&[("Down", "")])], &links, Some(BASE));
+        assert_eq!(findings[0].check, "alert-on-two-pages");
+        assert_eq!(findings[0].locator(), "b.md:1:10");
+        assert!(edits[0].new_text.contains("'https://r.example/a.html'"));
+    }
+
+    #[test]
+    fn a_foreign_link_is_kept_and_ours_is_replaced() {
+        let alerts = [
+            ("A", "https://r.example.evil/x"),
+            ("B", "https://r.example/old.html#x"),
+            ("C", "https://r.example/c.html"),
+        ];
+        let links = [link("A", "a"), link("B", "b"), link("C", "c")];
+        let (edits, findings, linked) = plan(&[file(&alerts)], &links, Some(BASE));
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].check, "foreign-runbook-url");
+        assert_eq!(findings[0].locator(), "a.yml:7:20");
+        assert_eq!(edits[0].n_changed, 1);
+        assert!(
+            edits[0]
+                .new_text
+                .contains("url: 'https://r.example/b.html'\n")
+        );
+        assert_eq!(linked, Linked { right: 1, all: 3 });
+    }
+
+    #[test]
+    fn without_a_base_url_names_are_checked_and_nothing_is_written() {
+        let links = [link("A", "a"), link("Z", "z")];
+        let (edits, findings, _) = plan(&[file(&[("A", "x"), ("B", "")])], &links, None);
+        assert!(edits.is_empty());
+        assert_eq!(findings[0].check, "page-names-unknown-alert");
+        assert_eq!(findings[1].check, "alert-without-page");
+        assert_eq!(findings.len(), 2);
+    }
+
+    #[test]
+    fn rules_of_one_name_all_get_the_link() {
+        let files = [file(&[("A", ""), ("A", "")]), file(&[("A", "")])];
+        let (edits, findings, _) = plan(&files, &[link("A", "a")], Some(BASE));
+        assert_eq!(findings, []);
+        let n_changed: Vec<_> = edits.iter().map(|edit| edit.n_changed).collect();
+        assert_eq!(n_changed, [2, 1]);
+    }
 }

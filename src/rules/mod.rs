@@ -2,126 +2,200 @@
 
 mod document;
 mod edit;
+mod facts;
 mod load_check;
 mod matching;
+mod promql;
+mod proof;
+mod template;
 mod yaml;
 
-pub use document::{Alert, RuleFile};
+pub use document::{Alert, RuleFile, RunbookUrl};
 pub use matching::{AlertLink, Linked, plan};
 
 use crate::finding::Finding;
-use crate::source::SourceFile;
-use std::path::{Path, PathBuf};
+use crate::source::{Place, SourceFile};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-/// A rule file with new text.
+/// A rule file that must be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEdit {
-    /// The file.
-    pub path: PathBuf,
-    /// Its text as it was read.
-    pub old: String,
+    /// The file as it was read.
+    pub file: Arc<SourceFile>,
     /// Its text with every `runbook_url` as it must be.
-    pub new: String,
-    /// Where the first changed alert stands, and what to say about it.
-    pub stale: Finding,
+    pub new_text: String,
+    /// How many rules change.
+    pub n_changed: usize,
+    /// The first of them.
+    first: FirstChange,
 }
 
-/// Reads every file that matches the globs, relative to `root`; `*` stands for a part of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FirstChange {
+    alert: String,
+    place: Place,
+}
+
+impl FileEdit {
+    /// What to say where the file may not be written: `runbook-url-stale`, with the difference.
+    pub fn stale_finding(&self) -> Finding {
+        let FirstChange { alert, place } = &self.first;
+        let others = match self.n_changed {
+            0 | 1 => String::new(),
+            n_changed => format!(" and of {} more", n_changed - 1),
+        };
+        let title = format!("the `runbook_url` of `{alert}`{others} is not up to date");
+        let path = self.file.path().display().to_string();
+        let diff = similar::TextDiff::from_lines(self.file.text(), self.new_text.as_str());
+        let diff = diff
+            .unified_diff()
+            .context_radius(2)
+            .header(&path, &path)
+            .to_string();
+        Finding::error("runbook-url-stale", place.clone(), title)
+            .note("the alert does not lead to its page")
+            .detail(diff)
+            .help("run `mdbook-runbook alerts`")
+    }
+}
+
+/// Reads every file that matches the globs, each relative to `root`, in the order of their paths.
+///
+/// A file that fits several globs is read once.
+/// `*` and `?` do not match `/`; `**` matches any folders, and `{a,b}` and `[ab]` alternatives.
 pub fn load(root: &Path, globs: &[String]) -> (Vec<RuleFile>, Vec<Finding>) {
-    let mut files = Vec::new();
     let mut findings = Vec::new();
+    let mut paths = Vec::new();
     for glob in globs {
-        let pattern = root.join(glob);
-        let matched = matching_files(&pattern);
-        if matched.is_empty() {
-            findings.push(
-                Finding::error_in(
-                    "no-rule-file",
-                    &pattern,
-                    "no rule file matches this pattern",
-                )
-                .help("correct `rules` in book.toml: paths are relative to the book's folder"),
-            );
-        }
-        for path in matched {
-            match std::fs::read_to_string(&path) {
-                Ok(text) => {
-                    let (file, more) = RuleFile::parse(&SourceFile::new(shown(&path), text));
-                    findings.extend(more);
-                    files.push(file);
-                }
-                Err(error) => findings.push(
-                    Finding::error_in("rule-file-invalid", &path, "this rule file cannot be read")
-                        .note(error.to_string())
-                        .help("a rule file is UTF-8 text that Prometheus' user may read"),
-                ),
+        match matching_files(root, glob) {
+            Ok(matched) if matched.paths.is_empty() && matched.findings.is_empty() => {
+                findings.push(no_rule_file(root, glob));
             }
+            Ok(matched) => {
+                paths.extend(matched.paths);
+                findings.extend(matched.findings);
+            }
+            Err(error) => findings.push(no_rule_file(root, glob).note(error.to_string())),
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    let mut files = Vec::new();
+    for path in paths {
+        match read(&path) {
+            Ok(text) => {
+                let (file, more) = RuleFile::parse(&SourceFile::new(path, text));
+                files.push(file);
+                findings.extend(more);
+            }
+            Err(why) => findings.push(unreadable(path, why)),
         }
     }
     (files, findings)
 }
 
-/// `book/../alerts/a.yml` as `alerts/a.yml`.
-fn shown(path: &Path) -> PathBuf {
-    let mut parts = PathBuf::new();
+fn no_rule_file(root: &Path, glob: &str) -> Finding {
+    let title = format!("no rule file matches `{glob}`");
+    Finding::error_in("no-rule-file", tidy(&root.join(glob)), title)
+        .help("correct `rules` in book.toml; its paths begin at the book's folder")
+}
+
+fn unreadable(path: PathBuf, why: String) -> Finding {
+    Finding::error_in("rule-file-unreadable", path, "cannot read this rule file")
+        .note(why)
+        .help("make it a UTF-8 text that this user may read")
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("it is not UTF-8 at offset {at}")
+    })
+}
+
+/// The files that fit a glob, and what could not be looked at.
+#[derive(Default)]
+struct Matched {
+    paths: Vec<PathBuf>,
+    findings: Vec<Finding>,
+}
+
+fn matching_files(root: &Path, glob: &str) -> Result<Matched, globset::Error> {
+    let is_pattern = |part: &str| part.contains(['*', '?', '[', '{']);
+    let parts: Vec<&str> = glob.split('/').collect();
+    let n_literal = parts.iter().take_while(|part| !is_pattern(part)).count();
+    if n_literal == parts.len() {
+        let path = tidy(&root.join(glob));
+        return Ok(Matched {
+            paths: Vec::from_iter(path.exists().then_some(path)),
+            ..Matched::default()
+        });
+    }
+    let (literal, pattern) = parts.split_at(n_literal);
+    // An empty first part is the root folder, which `join` would take for nothing.
+    let mut base = literal.join("/");
+    if base.is_empty() && n_literal > 0 {
+        base.push('/');
+    }
+    let base = tidy(&root.join(base));
+    let pattern_of_paths = globset::GlobBuilder::new(&pattern.join("/"))
+        .literal_separator(true)
+        .build()?
+        .compile_matcher();
+    let depth = if pattern.iter().any(|part| part.contains("**")) {
+        usize::MAX
+    } else {
+        pattern.len()
+    };
+    let walk = walkdir::WalkDir::new(&base)
+        .follow_links(true)
+        .max_depth(depth);
+    let mut found = Matched::default();
+    for entry in walk {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => {
+                let rest = entry.path().strip_prefix(&base);
+                if rest.is_ok_and(|rest| pattern_of_paths.is_match(rest)) {
+                    found.paths.push(entry.into_path());
+                }
+            }
+            // That there is no such folder is told as a glob without a file.
+            Err(error) if error.depth() == 0 => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(&base).to_owned();
+                found.findings.push(unreadable(path, error.to_string()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// `book/../alerts/a.yml` as `alerts/a.yml`, where both are the same file.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
     for part in path.components() {
         match part {
-            std::path::Component::ParentDir if parts.file_name().is_some() => {
-                parts.pop();
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(tidy.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                tidy.pop();
             }
-            std::path::Component::CurDir => {}
-            part => parts.push(part),
+            part => tidy.push(part),
         }
     }
-    parts
-}
-
-fn matching_files(pattern: &Path) -> Vec<PathBuf> {
-    let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name()) else {
-        return Vec::new();
-    };
-    let name = name.to_string_lossy();
-    let entries = walkdir::WalkDir::new(dir)
-        .min_depth(1)
-        .max_depth(1)
-        .follow_links(true)
-        .sort_by_file_name();
-    entries
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file())
-        .filter(|entry| fits(&name, &entry.file_name().to_string_lossy()))
-        .map(walkdir::DirEntry::into_path)
-        .collect()
-}
-
-/// Whether `name` fits a pattern with any number of `*`.
-fn fits(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
+    if tidy.as_os_str().is_empty() {
+        tidy.push(".");
     }
-    rest.ends_with(last)
+    // A folder that is a symbolic link has another parent than its name tells.
+    match (path.canonicalize(), tidy.canonicalize()) {
+        (Ok(given), Ok(tidied)) if given != tidied => path.to_owned(),
+        _ => tidy,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns() {
-        assert!(fits("*.yml", "a.yml") && fits("a*b*c", "axbxc") && fits("x", "x"));
-        assert!(!fits("*.yml", "a.yaml") && !fits("x", "xy") && !fits("a*b", "ac"));
-        assert_eq!(shown(Path::new("./book/../a/b.yml")), Path::new("a/b.yml"));
-    }
-}
+mod tests;

@@ -115,7 +115,7 @@ fn what_cannot_be_edited_safely_is_refused_and_left_alone() {
     book.run(&["alerts"])
         .status(1)
         .says("rule-file-not-editable")
-        .says("alias of another rule's")
+        .says("are a YAML alias")
         .says("rules/a.yml:8:12");
     assert_eq!(book.read("rules/a.yml"), shared);
 }
@@ -151,7 +151,7 @@ fn alerts_and_pages_must_match() {
         .page("a.md", "```bash\ntrue\n```\n")
         .run(&["check"])
         .status(1)
-        .says("no rule file matches this pattern");
+        .says("no rule file matches `rules/*.yml`");
 }
 
 #[test]
