@@ -93,9 +93,10 @@ test_other_engram_commands_are_no_servers() {
 }
 
 test_a_zombie_is_critical() {
-  cp /usr/bin/true /tmp/engram
-  bash -c '/tmp/engram start & exec sleep 1000' &
-  sleep 0.3
+  # Only a parent that is no shell any more leaves its child unreaped, so the child outlives the exec.
+  cp "$(command -v bash)" /tmp/engram
+  bash -c '/tmp/engram -c "until grep -qx sleep /proc/\$PPID/comm; do :; done" start & exec sleep 1000' &
+  until ps -eo stat= | grep -q '^Z'; do sleep 0.05; done
   run diagnose_health.sh
   exits 2
   complete
