@@ -15,7 +15,7 @@ complete() {
 answer_with() {
   printf 'HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' "$1" "${#2}" "$2" >/tmp/answer
   (while :; do nc -l -N 127.0.0.1 7432 </tmp/answer >/dev/null; done) 2>/dev/null &
-  sleep 0.2
+  wait_for is_listening
 }
 
 test_a_server_that_is_down_gets_all_ten_checks() {
@@ -63,8 +63,7 @@ test_json_is_json() {
 
 test_a_server_that_hangs_takes_seconds() {
   fake_data
-  nc -lk 127.0.0.1 7432 >/dev/null 2>&1 &
-  sleep 0.2
+  take_port
   SECONDS=0
   run diagnose_health.sh
   exits 2
@@ -86,17 +85,22 @@ test_two_servers_are_a_critical_finding() {
 
 test_other_engram_commands_are_no_servers() {
   (exec -a engram bash -c 'sleep 1000; :' status) &
+  wait_for is_program $! engram
   (exec -a grep bash -c 'sleep 1000; :' engram start) &
-  sleep 0.2
+  wait_for is_program $! grep
   run diagnose_health.sh
   says 'no Engram server is running'
+}
+
+has_zombie() {
+  [[ -n $(ps -eo stat= | awk '/^Z/') ]]
 }
 
 test_a_zombie_is_critical() {
   # Only a parent that is no shell any more leaves its child unreaped, so the child outlives the exec.
   cp "$(command -v bash)" /tmp/engram
   bash -c '/tmp/engram -c "until grep -qx sleep /proc/\$PPID/comm; do :; done" start & exec sleep 1000' &
-  until ps -eo stat= | grep -q '^Z'; do sleep 0.05; done
+  wait_for has_zombie
   run diagnose_health.sh
   exits 2
   complete
@@ -321,7 +325,7 @@ test_a_server_that_was_repaired_is_healthy_at_once_server() {
   systemctl stop engram
   chmod 000 "$ENGRAM_DATA_DIR"
   systemctl start engram
-  sleep 0.5
+  wait_for is_stopped
   run diagnose_health.sh
   exits 2
   says 'issues/wont-start.html#permission-denied'
@@ -333,11 +337,10 @@ test_a_server_that_was_repaired_is_healthy_at_once_server() {
 
 test_a_taken_port_leads_to_its_page_server() {
   fake_data
-  nc -lk 127.0.0.1 7432 >/dev/null 2>&1 &
-  sleep 0.2
+  take_port
   rm -r "$ENGRAM_DATA_DIR"
   systemctl start engram
-  sleep 0.5
+  wait_for is_stopped
   run diagnose_health.sh
   exits 2
   complete

@@ -43,10 +43,39 @@ fake_data() {
   done
 }
 
+# wait_for COMMAND...: until it succeeds; the test fails if that takes too long.
+wait_for() {
+  local end=$((SECONDS + 15))
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || { wrong "never came true: $*"; return; }
+    sleep 0.02
+  done
+}
+
+# PID PROGRAM: whether the program that was started as PID is PROGRAM by now, and no longer the shell that forked it.
+is_program() {
+  [ "$(tr '\0' ' ' <"/proc/$1/cmdline" | cut -d ' ' -f 1)" = "$2" ]
+}
+
 # A process that looks like a server from outside: fake_server [COMMANDS]
 fake_server() {
-  (exec -a engram bash -c "${1:-:}; sleep 1000; :" start) &
-  sleep 0.2
+  rm -f /tmp/fake-server
+  (exec -a engram bash -c "${1:-:}; : >/tmp/fake-server; sleep 1000; :" start) &
+  wait_for test -e /tmp/fake-server
+}
+
+# Something that takes the server's port and never answers.
+take_port() {
+  nc -lk 127.0.0.1 7432 >/dev/null 2>&1 &
+  wait_for is_listening
+}
+
+is_listening() {
+  grep -q ':1D08 .* 0A ' /proc/net/tcp
+}
+
+is_stopped() {
+  ! systemctl is-active --quiet engram
 }
 
 await() {
