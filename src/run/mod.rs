@@ -12,6 +12,7 @@ mod record;
 mod sandbox;
 mod scheduler;
 mod session;
+mod spawner;
 mod staging;
 mod stop;
 

@@ -4,12 +4,12 @@
 //! before it starts. `--unshare-all` is not used: it goes on without a namespace that the kernel
 //! refuses. What the sandbox must be is checked again from inside, by the session's prelude.
 
+use super::spawner::spawn_unprivileged;
 use crate::config::Instance;
 use rustix::process::{geteuid, getuid};
 use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command};
 
 /// How far blocks are kept from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,17 +56,15 @@ pub enum SandboxError {
     Spawn(#[source] std::io::Error),
 }
 
-/// The user that root becomes before bubblewrap starts: `nobody`, on every Linux.
-const UNPRIVILEGED: u32 = 65534;
-
 /// Where the instance's programs are seen inside.
 const PROGRAMS: &str = "/opt/runbook/bin";
 
 /// Bytes of each file system in memory. The default would be half of the machine's memory each.
 const TMPFS: &[(&str, u64)] = &[
+    ("/etc", 16 << 20),
+    ("/dev/shm", 64 << 20),
     ("/tmp", 256 << 20),
     ("/run", 16 << 20),
-    ("/etc", 16 << 20),
     ("/root", 256 << 20),
 ];
 
@@ -118,11 +116,10 @@ impl Sandbox {
     }
 
     /// A command that runs `bash` inside, with a clean environment; `bash` arguments follow.
-    ///
-    /// bubblewrap tells the host's process id of the sandbox on descriptor `info`.
-    pub(super) fn bash(&self, info: i32, home: &Path) -> Result<Command, SandboxError> {
+    /// Started by root, it must be given to [`Sandbox::spawn`]: bubblewrap would keep root.
+    pub(super) fn bash(&self, home: &Path) -> Result<Command, SandboxError> {
         let mut command = match self.isolation {
-            Isolation::Full => self.bubblewrap(info)?,
+            Isolation::Full => self.bubblewrap()?,
             Isolation::None => {
                 super::leftovers::adopt_orphans();
                 Command::new("bash")
@@ -147,6 +144,7 @@ impl Sandbox {
             .env("PATH", programs + system)
             .env("HOME", home)
             .envs([
+                ("SHELL", "/bin/bash"),
                 ("LC_ALL", "C.UTF-8"),
                 ("TZ", "UTC"),
                 ("TERM", "dumb"),
@@ -156,17 +154,26 @@ impl Sandbox {
                 ("GIT_TERMINAL_PROMPT", "0"),
                 ("DEBIAN_FRONTEND", "noninteractive"),
             ])
-            .envs(&self.env)
-            .stdin(Stdio::null());
+            .envs(&self.env);
         Ok(command)
     }
 
-    fn bubblewrap(&self, info: i32) -> Result<Command, SandboxError> {
+    /// Starts what [`Sandbox::bash`] made, as an unprivileged user if it goes into a sandbox.
+    pub(super) fn spawn(&self, mut command: Command) -> Result<Child, SandboxError> {
+        let privileged = geteuid().is_root() || getuid().is_root();
+        let child = match self.isolation {
+            Isolation::Full if privileged => spawn_unprivileged(command),
+            _ => command.spawn(),
+        };
+        child.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => SandboxError::NoBubblewrap,
+            _ => SandboxError::Spawn(error),
+        })
+    }
+
+    fn bubblewrap(&self) -> Result<Command, SandboxError> {
         let program = self.bubblewrap.as_ref().ok_or(SandboxError::NoBubblewrap)?;
         let mut command = Command::new(program);
-        if geteuid().is_root() || getuid().is_root() {
-            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
-        }
         // The host's working directory may be closed to the unprivileged user.
         command.current_dir("/");
         command.args([
@@ -192,14 +199,17 @@ impl Sandbox {
         for dir in ["bin", "sbin", "lib", "lib32", "lib64"] {
             command.args(["--symlink", &format!("usr/{dir}"), &format!("/{dir}")]);
         }
-        command.args(["--dev", "/dev", "--size", "67108864", "--tmpfs", "/dev/shm"]);
-        command.args(["--remount-ro", "/dev", "--proc", "/proc"]);
+        // For each bind bubblewrap reads all mounts that there are, so binds come first.
+        command.args(["--dev", "/dev", "--remount-ro", "/dev"]);
         for (path, size) in TMPFS.iter().chain([&("/var", self.disk)]) {
             command.args(["--size", &size.to_string(), "--tmpfs", path]);
+            if *path == "/etc" {
+                for path in ETC {
+                    command.args(["--ro-bind-try", path, path]);
+                }
+            }
         }
-        for path in ETC {
-            command.args(["--ro-bind-try", path, path]);
-        }
+        command.args(["--proc", "/proc"]);
         for path in ["/var/log", "/var/lib", "/var/tmp", "/var/cache"] {
             command.args(["--dir", path]);
         }
@@ -208,7 +218,7 @@ impl Sandbox {
             command.arg("--ro-bind").arg(programs).arg(PROGRAMS);
         }
         command.args(["--remount-ro", "/", "--chdir", "/root"]);
-        command.args(["--info-fd", &info.to_string(), "--", "/usr/bin/bash"]);
+        command.args(["--", "/usr/bin/bash"]);
         Ok(command)
     }
 
@@ -227,7 +237,11 @@ impl Sandbox {
             .map(|user| format!("{user}:x:0:\\n"))
             .collect();
         // Bits 12 and 13 of the capability mask: CAP_NET_ADMIN, CAP_NET_RAW.
-        let allowed = if self.net_admin { "0x3000" } else { "0" };
+        let allowed = if self.net_admin {
+            "000000000000[0-3]000"
+        } else {
+            "0000000000000000"
+        };
         PRELUDE
             .lines()
             .map(str::trim)
@@ -244,8 +258,7 @@ impl Sandbox {
 /// Builtins only: a program would cost a millisecond, and the check itself must not depend on one.
 const PRELUDE: &str = r#"
 for __rb_f in /proc/self/fd/*; do
-  __rb_f=${__rb_f##*/};
-  case $__rb_f in 0|1|2|3|4|6) ;; *) eval "exec $__rb_f>&-" 2>/dev/null ;; esac;
+  case ${__rb_f##*/} in [0-4]) ;; *) [[ ! -e $__rb_f ]] || eval "exec ${__rb_f##*/}>&-" ;; esac;
 done;
 umask 022;
 printf '@USERS@' >/etc/passwd;
@@ -257,12 +270,12 @@ __rb_bad=;
 read -r __rb_in __rb_out __rb_n </proc/self/uid_map || __rb_bad="no uid map; ";
 [[ $__rb_out != 0 ]] || __rb_bad+="the outer user is root; ";
 IFS= read -r -d '' __rb_v </proc/self/status;
-[[ $__rb_v =~ CapPrm:.([0-9a-f]+).CapEff:.([0-9a-f]+) ]] && (( ((0x${BASH_REMATCH[1]} | 0x${BASH_REMATCH[2]}) & ~@CAPABILITIES@) == 0 )) || __rb_bad+="it has capabilities; ";
-[[ $__rb_v =~ NoNewPrivs:.1 ]] || __rb_bad+="privileges can be gained; ";
+[[ $__rb_v == *CapPrm:?@CAPABILITIES@[!0-9a-f]CapEff:?@CAPABILITIES@[!0-9a-f]* ]] || __rb_bad+="it has capabilities; ";
+[[ $__rb_v == *NoNewPrivs:?1* ]] || __rb_bad+="privileges can be gained; ";
 IFS= read -r -d '' __rb_v </proc/net/dev;
-[[ $__rb_v =~ ^Inter-[^:]*lo:[^:]*$ ]] || __rb_bad+="it has network interfaces; ";
-for __rb_f in /usr/.rb-canary /.rb-canary /dev/.rb-canary /proc/sys/vm/swappiness; do
-  { : >>"$__rb_f"; } 2>/dev/null && __rb_bad+="$__rb_f can be written; ";
+[[ $__rb_v == Inter-*lo:* && $__rb_v != *:*:* ]] || __rb_bad+="it has network interfaces; ";
+for __rb_f in /usr / /dev /proc/sys/vm/swappiness; do
+  [[ ! -w $__rb_f ]] || __rb_bad+="$__rb_f can be written; ";
 done;
 [[ ! -e @CANARY@ ]] || __rb_bad+="the host's files are visible; ";
 for __rb_f in /proc/[0-9]*; do

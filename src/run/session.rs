@@ -70,7 +70,6 @@ pub(super) struct Session<'a> {
     commands: OwnedFd,
     control: OwnedFd,
     output: OwnedFd,
-    info: OwnedFd,
     stop: &'a Stop,
     isolation: Isolation,
     ids: Option<Ids>,
@@ -159,7 +158,7 @@ impl Session<'_> {
         }
     }
 
-    fn send(&mut self, request: &Request<'_>, token: &str) -> std::io::Result<()> {
+    fn send(&self, request: &Request<'_>, token: &str) -> std::io::Result<()> {
         let manner = match request.manner {
             Manner::Typed => String::new(),
             Manner::Interrupted(after) => format!("{:.3}", after.as_secs_f64()),

@@ -5,16 +5,14 @@ use super::super::driver::script;
 use super::super::processes::children;
 use super::super::sandbox::{Isolation, Sandbox, SandboxError, quote, refusal};
 use super::super::stop::Stop;
-use super::{Ids, Manner, Request, Session, Woken};
-use command_fds::{CommandFdExt, FdMapping};
-use rustix::fd::OwnedFd;
-use rustix::fs::{MemfdFlags, memfd_create};
+use super::{Ids, Manner, Request, Session, Woken, token};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// How long a session may take to get ready for its first step.
@@ -32,31 +30,24 @@ impl<'a> Session<'a> {
         let (command_reader, commands) = pipe()?;
         let (control, control_writer) = pipe()?;
         let (output, output_writer) = pipe()?;
-        let (info, info_writer) = pipe()?;
-        let mut command = sandbox.bash(INFO_FD, home)?;
+        let mut command = sandbox.bash(home)?;
         // Not as an argument: `pgrep -f` and `ps` of a block would find our words there.
-        let script = memory_file(&script(sandbox)).map_err(spawn)?;
+        let script = script(sandbox);
+        let mut pipe = std::fs::File::from(commands);
+        pipe.write_all(script.as_bytes())
+            .map_err(SandboxError::Spawn)?;
         command.args(["-O", "expand_aliases", "-c"]).arg(format!(
-            ". /dev/fd/{SCRIPT_FD}; exec {SCRIPT_FD}<&-; eval \"$__rb_d\""
+            "exec 3<&0 4>&2 0</dev/null 2>&1; read -r -N {} -u 3 __rb_d; eval \"$__rb_d\"; eval \"$__rb_d\"",
+            script.len()
         ));
-        let both = output_writer.try_clone().map_err(SandboxError::Spawn)?;
-        command.stdout(output_writer).stderr(both);
+        command
+            .stdin(command_reader)
+            .stdout(output_writer)
+            .stderr(control_writer);
         if sandbox.isolation() == Isolation::None {
             command.process_group(0);
         }
-        let map = |parent_fd, child_fd| FdMapping {
-            parent_fd,
-            child_fd,
-        };
-        command
-            .fd_mappings(vec![
-                map(command_reader, 3),
-                map(control_writer, 4),
-                map(info_writer, INFO_FD),
-                map(script, SCRIPT_FD),
-            ])
-            .expect("the descriptors differ");
-        let child = spawn_and_close(command)?;
+        let child = sandbox.spawn(command)?;
         let exit = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(spawn)?;
         for fd in [&control, &output] {
             rustix::io::ioctl_fionbio(fd, true).map_err(spawn)?;
@@ -64,10 +55,9 @@ impl<'a> Session<'a> {
         Ok(Self {
             child,
             exit,
-            commands,
+            commands: pipe.into(),
             control,
             output,
-            info,
             stop,
             isolation: sandbox.isolation(),
             ids: None,
@@ -87,13 +77,14 @@ impl<'a> Session<'a> {
                 .ok()
                 .map(|bash| Ids { init: bash, bash }),
         };
-        self.run(&Request {
+        // Nobody waits for its end: the report of it is passed over as that of another step.
+        let rename = Request {
             code: &format!("BASH_ARGV0={}", quote(name)),
             line: 1,
             timeout: START_LIMIT,
             manner: Manner::Typed,
-        });
-        Ok(())
+        };
+        self.send(&rename, &token()).map_err(SandboxError::Spawn)
     }
 
     fn await_ready(&mut self) -> Result<(), SandboxError> {
@@ -109,67 +100,53 @@ impl<'a> Session<'a> {
                 // A last word may have come before the end was seen.
                 match self.message() {
                     Some(message) => Err(SandboxError::Unsafe(message)),
-                    None => Err(refusal(&capture.text())),
+                    None => Err(refusal(&self.last_words(&capture))),
                 }
             }
             Woken::Deadline | Woken::Flooded | Woken::Stopped => {
                 self.kill();
                 Err(refusal(&format!(
                     "it was not ready in time: {}",
-                    capture.text()
+                    self.last_words(&capture)
                 )))
             }
         }
     }
 
+    /// What bubblewrap and bash said before the session was there. Until bash knows better, its
+    /// standard error is the control channel.
+    fn last_words(&self, capture: &Capture) -> String {
+        String::from_utf8_lossy(&self.pending).into_owned() + &capture.text()
+    }
+
     /// Finds bash by its host process id, and checks that its namespaces are not ours.
     fn identify(&self) -> Result<Option<Ids>, SandboxError> {
-        let mut text = Vec::new();
-        let mut buffer = [0; 1024];
-        while let Ok(n @ 1..) = rustix::io::read(&self.info, &mut buffer) {
-            text.extend_from_slice(&buffer[..n]);
-            if text.ends_with(b"}\n") || text.ends_with(b"}") {
-                break;
-            }
-        }
-        let info: serde_json::Value = serde_json::from_slice(&text)
-            .map_err(|_| SandboxError::Unsafe("bubblewrap did not say what it made".to_owned()))?;
-        for kind in ["ipc", "mnt", "net", "pid", "uts"] {
-            let own = std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap_or_default();
-            let theirs = info[format!("{kind}-namespace")].to_string();
-            if theirs == "null" || own.to_string_lossy().contains(&theirs) {
+        static OWN: OnceLock<[Option<PathBuf>; NAMESPACES.len()]> = OnceLock::new();
+        let outer = i32::try_from(self.child.id()).unwrap_or_default();
+        let Some(init) = children(outer).first().copied() else {
+            return Ok(None);
+        };
+        let Some(bash) = children(init).first().copied() else {
+            return Ok(None);
+        };
+        let own = OWN.get_or_init(|| namespaces("self"));
+        // An ordinary user may look at bash, but not at bubblewrap, which has changed its rights.
+        let theirs = namespaces(&bash.to_string());
+        for (kind, (own, theirs)) in NAMESPACES.iter().zip(own.iter().zip(&theirs)) {
+            if own.is_none() || theirs.is_none() || own == theirs {
                 return Err(SandboxError::Unsafe(format!(
                     "its {kind} namespace is ours"
                 )));
             }
         }
-        let init = info["child-pid"].as_i64().unwrap_or_default();
-        let init = i32::try_from(init).unwrap_or_default();
-        let bash = children(init).first().copied();
-        Ok(bash.map(|bash| Ids { init, bash }))
+        Ok(Some(Ids { init, bash }))
     }
 }
 
-/// The child's ends of the descriptors live in the command: they are closed with it.
-fn spawn_and_close(mut command: Command) -> Result<Child, SandboxError> {
-    command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => SandboxError::NoBubblewrap,
-        _ => SandboxError::Spawn(error),
-    })
-}
+/// What a sandbox must have of its own.
+const NAMESPACES: [&str; 6] = ["ipc", "mnt", "net", "pid", "user", "uts"];
 
-/// The descriptor on which bubblewrap tells what it made.
-const INFO_FD: i32 = 5;
-
-/// The descriptor from which bash reads the prelude and the driver.
-const SCRIPT_FD: i32 = 6;
-
-fn memory_file(text: &str) -> Result<OwnedFd, Errno> {
-    let file = memfd_create("session", MemfdFlags::CLOEXEC)?;
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        let n = rustix::io::write(&file, rest)?;
-        rest = &rest[n..];
-    }
-    Ok(file)
+/// The names of a process's namespaces: namespaces(7); `None` where it is gone.
+fn namespaces(process: &str) -> [Option<PathBuf>; NAMESPACES.len()] {
+    NAMESPACES.map(|kind| std::fs::read_link(format!("/proc/{process}/ns/{kind}")).ok())
 }
