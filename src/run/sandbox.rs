@@ -145,7 +145,8 @@ impl Sandbox {
             .env("HOME", home)
             .envs([
                 ("SHELL", "/bin/bash"),
-                ("LC_ALL", "C.UTF-8"),
+                // Its other categories are those of C, and each would cost every program a file.
+                ("LC_CTYPE", "C.UTF-8"),
                 ("TZ", "UTC"),
                 ("TERM", "dumb"),
                 ("COLUMNS", "120"),

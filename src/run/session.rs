@@ -17,7 +17,7 @@ use crate::evidence::Outcome;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::io::Write;
+use std::io::{PipeWriter, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ pub(super) struct Reply {
 pub(super) struct Session<'a> {
     child: Child,
     exit: OwnedFd,
-    commands: OwnedFd,
+    commands: PipeWriter,
     control: OwnedFd,
     output: OwnedFd,
     stop: &'a Stop,
@@ -174,8 +174,7 @@ impl Session<'_> {
         );
         // A pipe holds 64 KiB: the driver must read a longer block while we write it, and a dead
         // one must not leave us writing for ever; it is no longer than a file of the book.
-        let mut pipe = std::fs::File::from(self.commands.try_clone()?);
-        pipe.write_all(message.as_bytes())
+        (&self.commands).write_all(message.as_bytes())
     }
 
     /// The outcome that the driver reports under `token`; anything else that wakes us is an error.

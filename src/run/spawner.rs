@@ -57,16 +57,16 @@ fn start() -> Sender<Order> {
 /// Of the calling thread only.
 fn drop_privileges() -> rustix::io::Result<()> {
     // Without the right to do it, sandboxes only start more slowly.
-    let _ = forget_sys();
+    let _ = forget_mounts();
     let (user, group) = (Uid::from_raw(UNPRIVILEGED), Gid::from_raw(UNPRIVILEGED));
     set_thread_groups(&[])?;
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)
 }
 
-/// Takes /sys, which no sandbox has, from this thread's view of the file systems: it holds most of
-/// the mounts of a machine, which bubblewrap copies for each sandbox and lists for each bind.
-fn forget_sys() -> rustix::io::Result<()> {
+/// Takes what no sandbox has from this thread's view of the file systems: /sys holds most of the
+/// mounts of a machine, which bubblewrap copies for each sandbox and lists for each bind.
+fn forget_mounts() -> rustix::io::Result<()> {
     #[expect(deprecated, reason = "only UnshareFlags::FILES makes it unsafe")]
     rustix::thread::unshare(UnshareFlags::FS | UnshareFlags::NEWNS)?;
     // From here on nothing that is done to mounts reaches the host, or this fails and nothing is.
@@ -74,5 +74,9 @@ fn forget_sys() -> rustix::io::Result<()> {
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )?;
-    unmount("/sys", UnmountFlags::DETACH)
+    for path in ["/sys", "/dev/pts", "/dev/shm"] {
+        // One may lie on another.
+        while unmount(path, UnmountFlags::DETACH).is_ok() {}
+    }
+    Ok(())
 }

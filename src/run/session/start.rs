@@ -9,7 +9,7 @@ use super::{Ids, Manner, Request, Session, Woken, token};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::io::Write;
+use std::io::{PipeWriter, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -33,8 +33,9 @@ impl<'a> Session<'a> {
         let mut command = sandbox.bash(home)?;
         // Not as an argument: `pgrep -f` and `ps` of a block would find our words there.
         let script = script(sandbox);
-        let mut pipe = std::fs::File::from(commands);
-        pipe.write_all(script.as_bytes())
+        let mut commands = PipeWriter::from(commands);
+        commands
+            .write_all(script.as_bytes())
             .map_err(SandboxError::Spawn)?;
         command.args(["-O", "expand_aliases", "-c"]).arg(format!(
             "exec 3<&0 4>&2 0</dev/null 2>&1; read -r -N {} -u 3 __rb_d; eval \"$__rb_d\"; eval \"$__rb_d\"",
@@ -55,7 +56,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             child,
             exit,
-            commands: pipe.into(),
+            commands,
             control,
             output,
             stop,

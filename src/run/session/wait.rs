@@ -5,7 +5,11 @@ use super::{Session, Woken};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// For this long a step's output is left in the pipe: most steps have ended by then, and to be
+/// woken for each line that they print costs more than they do.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Which descriptors have something for us.
 #[derive(Default)]
@@ -23,6 +27,7 @@ struct Ready {
 impl Session<'_> {
     /// Sleeps until something happens; takes in all output meanwhile.
     pub(super) fn wait(&mut self, capture: &mut Capture, deadline: Instant) -> Woken {
+        let patient = Instant::now() + GATHER;
         loop {
             if let Some(message) = self.message() {
                 return Woken::Message(message);
@@ -30,7 +35,15 @@ impl Session<'_> {
             if Instant::now() >= deadline {
                 return Woken::Deadline;
             }
-            let ready = self.poll(deadline);
+            let gathering = Instant::now() < patient;
+            let ready = self.poll(
+                if gathering {
+                    patient.min(deadline)
+                } else {
+                    deadline
+                },
+                !gathering,
+            );
             if ready.stop {
                 return Woken::Stopped;
             }
@@ -50,7 +63,7 @@ impl Session<'_> {
         }
     }
 
-    fn poll(&self, deadline: Instant) -> Ready {
+    fn poll(&self, deadline: Instant, output: bool) -> Ready {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut fds = vec![
             PollFd::new(&self.exit, PollFlags::IN),
@@ -59,7 +72,7 @@ impl Session<'_> {
         // A pipe that all writers have closed stays ready for ever: it is asked no more.
         let pipes = [
             (self.control_open, &self.control),
-            (self.output_open, &self.output),
+            (self.output_open && output, &self.output),
         ];
         let mut at = [None; 2];
         for (place, (open, fd)) in at.iter_mut().zip(pipes) {
@@ -88,6 +101,9 @@ impl Session<'_> {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = rustix::io::read(&self.control, &mut buffer) {
             self.pending.extend_from_slice(&buffer[..n]);
+            if n < buffer.len() {
+                break;
+            }
         }
         self.pending.len() - before
     }
