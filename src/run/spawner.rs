@@ -2,7 +2,7 @@
 //!
 //! A command with a user of its own is started by fork(2), which copies the page tables of this
 //! whole process: that took a tenth of the time of a small sandbox. On Linux a thread has its own
-//! user, so one thread becomes unprivileged for good and starts them by posix_spawn(3). It lives
+//! user, so one thread becomes unprivileged for good and starts them by `posix_spawn(3)`. It lives
 //! as long as the process, since `bwrap --die-with-parent` means the thread that started it.
 
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
