@@ -17,7 +17,7 @@ use crate::evidence::Outcome;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::io::{PipeWriter, Write};
+use std::io::{PipeReader, PipeWriter, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -68,8 +68,8 @@ pub(super) struct Session<'a> {
     child: Child,
     exit: OwnedFd,
     commands: PipeWriter,
-    control: OwnedFd,
-    output: OwnedFd,
+    control: PipeReader,
+    output: PipeReader,
     stop: &'a Stop,
     isolation: Isolation,
     ids: Option<Ids>,

@@ -7,12 +7,10 @@ use super::super::sandbox::{Isolation, Sandbox, SandboxError, quote, refusal};
 use super::super::stop::Stop;
 use super::{Ids, Manner, Request, Session, Woken, token};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::io::{PipeWriter, Write};
+use std::io::{Write, pipe};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a session may take to get ready for its first step.
@@ -26,14 +24,13 @@ impl<'a> Session<'a> {
         stop: &'a Stop,
     ) -> Result<Self, SandboxError> {
         let spawn = |error: Errno| SandboxError::Spawn(error.into());
-        let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(spawn);
-        let (command_reader, commands) = pipe()?;
-        let (control, control_writer) = pipe()?;
-        let (output, output_writer) = pipe()?;
+        let new_pipe = || pipe().map_err(SandboxError::Spawn);
+        let (command_reader, mut commands) = new_pipe()?;
+        let (control, control_writer) = new_pipe()?;
+        let (output, output_writer) = new_pipe()?;
         let mut command = sandbox.bash(home)?;
         // Not as an argument: `pgrep -f` and `ps` of a block would find our words there.
         let script = script(sandbox);
-        let mut commands = PipeWriter::from(commands);
         commands
             .write_all(script.as_bytes())
             .map_err(SandboxError::Spawn)?;
@@ -73,7 +70,7 @@ impl<'a> Session<'a> {
     pub(in crate::run) fn ready(&mut self, name: &str) -> Result<(), SandboxError> {
         self.await_ready()?;
         self.ids = match self.isolation {
-            Isolation::Full => self.identify()?,
+            Isolation::Full => Some(self.identify()?),
             Isolation::None => i32::try_from(self.child.id())
                 .ok()
                 .map(|bash| Ids { init: bash, bash }),
@@ -121,33 +118,51 @@ impl<'a> Session<'a> {
     }
 
     /// Finds bash by its host process id, and checks that its namespaces are not ours.
-    fn identify(&self) -> Result<Option<Ids>, SandboxError> {
-        static OWN: OnceLock<[Option<PathBuf>; NAMESPACES.len()]> = OnceLock::new();
+    fn identify(&self) -> Result<Ids, SandboxError> {
+        let child_of = |process| {
+            children(process).first().copied().ok_or_else(|| {
+                SandboxError::Unsafe("its processes cannot be found from outside".to_owned())
+            })
+        };
         let outer = i32::try_from(self.child.id()).unwrap_or_default();
-        let Some(init) = children(outer).first().copied() else {
-            return Ok(None);
-        };
-        let Some(bash) = children(init).first().copied() else {
-            return Ok(None);
-        };
-        let own = OWN.get_or_init(|| namespaces("self"));
-        // An ordinary user may look at bash, but not at bubblewrap, which has changed its rights.
-        let theirs = namespaces(&bash.to_string());
-        for (kind, (own, theirs)) in NAMESPACES.iter().zip(own.iter().zip(&theirs)) {
-            if own.is_none() || theirs.is_none() || own == theirs {
-                return Err(SandboxError::Unsafe(format!(
-                    "its {kind} namespace is ours"
-                )));
-            }
+        let init = child_of(outer)?;
+        let bash = child_of(init)?;
+        // The outer bubblewrap is where it was started, which for root is not where we are. The
+        // inner one has changed its rights, so that an ordinary user may not look at it.
+        match shared_namespace(outer, bash) {
+            None => Ok(Ids { init, bash }),
+            Some(kind) => Err(SandboxError::Unsafe(format!(
+                "its {kind} namespace is ours, or cannot be seen"
+            ))),
         }
-        Ok(Some(Ids { init, bash }))
     }
 }
 
-/// What a sandbox must have of its own.
-const NAMESPACES: [&str; 6] = ["ipc", "mnt", "net", "pid", "user", "uts"];
+/// The first kind of namespace, namespaces(7), that two processes share or that cannot be seen.
+fn shared_namespace(outer: i32, inner: i32) -> Option<&'static str> {
+    let name = |process, kind: &str| std::fs::read_link(format!("/proc/{process}/ns/{kind}")).ok();
+    ["ipc", "mnt", "net", "pid", "user", "uts"]
+        .into_iter()
+        .find(|kind| match (name(outer, kind), name(inner, kind)) {
+            (Some(outer), Some(inner)) => outer == inner,
+            _ => true,
+        })
+}
 
-/// The names of a process's namespaces: namespaces(7); `None` where it is gone.
-fn namespaces(process: &str) -> [Option<PathBuf>; NAMESPACES.len()] {
-    NAMESPACES.map(|kind| std::fs::read_link(format!("/proc/{process}/ns/{kind}")).ok())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::getpid;
+
+    #[test]
+    fn a_process_beside_us_is_in_no_sandbox() {
+        let own = Pid::as_raw(Some(getpid()));
+        assert_eq!(shared_namespace(own, own), Some("ipc"));
+    }
+
+    #[test]
+    fn a_process_that_is_gone_is_not_taken_for_a_sandboxed_one() {
+        let own = Pid::as_raw(Some(getpid()));
+        assert_eq!(shared_namespace(own, i32::MAX), Some("ipc"));
+    }
 }
