@@ -50,10 +50,7 @@ pub(super) fn execute(
     let hash = *staging.hash();
     let isolation = isolation(request.run.sandbox, output);
     let sandbox = Sandbox::new(isolation, instance, Some(staging.copy()?));
-    let mut probed = match instance.filter(|instance| instance.version.is_some()) {
-        Some(instance) => Probed::version(&sandbox, Some(instance), &stop)?,
-        None => Probed::default(),
-    };
+    let mut probed = Probed::version(&sandbox, instance, &stop)?;
     if let Some(failure) = &probed.failure {
         return Err(CliError::Probe(failure.clone()));
     }

@@ -26,23 +26,25 @@ pub struct Probed {
 const LIMIT: Duration = Duration::from_secs(10);
 
 impl Probed {
-    /// Asks for the version, which needs no running instance; this also proves the sandbox.
+    /// Asks for the version, which needs no running instance. Without an instance that tells it no
+    /// sandbox is made.
     pub fn version(
         sandbox: &Sandbox,
         instance: Option<&Instance>,
         stop: &Stop,
     ) -> Result<Self, SandboxError> {
+        let mut probed = Self::default();
+        let Some(command) = instance.and_then(|i| i.version.as_deref()) else {
+            return Ok(probed);
+        };
         let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
         let mut session = Session::start(sandbox, home.path(), stop)?;
         session.ready("book.toml")?;
-        let mut probed = Self::default();
-        if let Some(command) = instance.and_then(|i| i.version.as_deref()) {
-            match run(&mut session, command) {
-                Ok(printed) => {
-                    probed.version = printed.lines().next().map(|line| line.trim().to_owned());
-                }
-                Err(words) => probed.failure = Some(format!("`version`: {words}")),
+        match run(&mut session, command) {
+            Ok(printed) => {
+                probed.version = printed.lines().next().map(|line| line.trim().to_owned());
             }
+            Err(words) => probed.failure = Some(format!("`version`: {words}")),
         }
         Ok(probed)
     }

@@ -61,12 +61,14 @@ const PROGRAMS: &str = "/opt/runbook/bin";
 
 /// Bytes of each file system in memory. The default would be half of the machine's memory each.
 const TMPFS: &[(&str, u64)] = &[
-    ("/etc", 16 << 20),
     ("/dev/shm", 64 << 20),
     ("/tmp", 256 << 20),
     ("/run", 16 << 20),
     ("/root", 256 << 20),
 ];
+
+/// Bytes of /etc, which is a file system of its own since others are bound into it.
+const ETC_SIZE: u64 = 16 << 20;
 
 /// Bound read-only where the host has them; without them dynamic linking, TLS and names break.
 const ETC: &[&str] = &[
@@ -201,23 +203,22 @@ impl Sandbox {
             command.args(["--symlink", &format!("usr/{dir}"), &format!("/{dir}")]);
         }
         // For each bind bubblewrap reads all mounts that there are, so binds come first.
+        if let Some(programs) = &self.programs {
+            command.arg("--ro-bind").arg(programs).arg(PROGRAMS);
+        }
         command.args(["--dev", "/dev", "--remount-ro", "/dev"]);
+        command.args(["--size", &ETC_SIZE.to_string(), "--tmpfs", "/etc"]);
+        for path in ETC {
+            command.args(["--ro-bind-try", path, path]);
+        }
         for (path, size) in TMPFS.iter().chain([&("/var", self.disk)]) {
             command.args(["--size", &size.to_string(), "--tmpfs", path]);
-            if *path == "/etc" {
-                for path in ETC {
-                    command.args(["--ro-bind-try", path, path]);
-                }
-            }
         }
         command.args(["--proc", "/proc"]);
         for path in ["/var/log", "/var/lib", "/var/tmp", "/var/cache"] {
             command.args(["--dir", path]);
         }
         command.args(["--symlink", "/run", "/var/run"]);
-        if let Some(programs) = &self.programs {
-            command.arg("--ro-bind").arg(programs).arg(PROGRAMS);
-        }
         command.args(["--remount-ro", "/", "--chdir", "/root"]);
         command.args(["--", "/usr/bin/bash"]);
         Ok(command)
@@ -257,6 +258,7 @@ impl Sandbox {
 }
 
 /// Builtins only: a program would cost a millisecond, and the check itself must not depend on one.
+/// Whether something can be written is asked, not tried: where it can be, the try would write it.
 const PRELUDE: &str = r#"
 for __rb_f in /proc/self/fd/*; do
   case ${__rb_f##*/} in [0-4]) ;; *) [[ ! -e $__rb_f ]] || eval "exec ${__rb_f##*/}>&-" ;; esac;

@@ -79,8 +79,7 @@ is_stopped() {
 }
 
 await() {
-  timeout 15 bash -c 'until curl -sf --max-time 2 -o /dev/null http://localhost:7432/health; do sleep 0.05; done' ||
-    wrong 'the server did not start'
+  wait_for curl -sf --max-time 2 -o /dev/null http://localhost:7432/health
 }
 
 start_engram() {

@@ -35,15 +35,11 @@ impl Session<'_> {
             if Instant::now() >= deadline {
                 return Woken::Deadline;
             }
-            let gathering = Instant::now() < patient;
-            let ready = self.poll(
-                if gathering {
-                    patient.min(deadline)
-                } else {
-                    deadline
-                },
-                !gathering,
-            );
+            let ready = if Instant::now() < patient {
+                self.poll(patient.min(deadline), false)
+            } else {
+                self.poll(deadline, true)
+            };
             if ready.stop {
                 return Woken::Stopped;
             }
@@ -63,7 +59,7 @@ impl Session<'_> {
         }
     }
 
-    fn poll(&self, deadline: Instant, output: bool) -> Ready {
+    fn poll(&self, deadline: Instant, with_output: bool) -> Ready {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut fds = vec![
             PollFd::new(&self.exit, PollFlags::IN),
@@ -72,7 +68,7 @@ impl Session<'_> {
         // A pipe that all writers have closed stays ready for ever: it is asked no more.
         let pipes = [
             (self.control_open, &self.control),
-            (self.output_open && output, &self.output),
+            (self.output_open && with_output, &self.output),
         ];
         let mut at = [None; 2];
         for (place, (open, fd)) in at.iter_mut().zip(pipes) {
