@@ -261,7 +261,7 @@ impl Sandbox {
 /// Whether something can be written is asked, not tried: where it can be, the try would write it.
 const PRELUDE: &str = r#"
 for __rb_f in /proc/self/fd/*; do
-  case ${__rb_f##*/} in [0-4]) ;; *) [[ ! -e $__rb_f ]] || eval "exec ${__rb_f##*/}>&-" ;; esac;
+  case ${__rb_f##*/} in [0-5]) ;; *) [[ ! -e $__rb_f ]] || eval "exec ${__rb_f##*/}>&-" ;; esac;
 done;
 umask 022;
 printf '@USERS@' >/etc/passwd;
@@ -307,7 +307,12 @@ pub(super) fn refusal(said: &str) -> SandboxError {
         "enable unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone), or run on the bare host of a throw-away machine with `--sandbox none`"
     };
     SandboxError::Refused {
-        said: said.trim().replace('\n', " "),
+        said: said
+            .trim()
+            .chars()
+            .take(400)
+            .collect::<String>()
+            .replace('\n', " "),
         fix,
     }
 }

@@ -1,23 +1,24 @@
 //! One bash for a whole drill: steps go in one by one, outcomes come back on their own descriptor.
 //!
-//! The block is passed as bytes on descriptor 3 and evaluated by a driver that is never made from
-//! it. Both our descriptors are closed while a block runs, so that what it starts in the background
-//! cannot hold them. The end of a step is a message on descriptor 4 that carries a random token,
-//! which the driver learns only after the block has returned; nothing waits for the end of a
-//! stream, which a background process could hold open for ever.
+//! The block is passed as bytes on a descriptor and evaluated by a driver that is never made from
+//! it. The end of a step is a message on another that carries a random token, which the driver
+//! learns only after the block has returned. No program that a block starts inherits them, and
+//! nothing waits for the end of a stream, which a background process could hold open for ever.
 
 mod start;
 mod wait;
 
 use super::capture::{Capture, HARD_LIMIT};
+use super::driver::head;
 use super::processes::{children, kill_tree, started, ticks_since_boot};
 use super::sandbox::Isolation;
 use super::stop::Stop;
 use crate::evidence::Outcome;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::io::{PipeReader, PipeWriter, Write};
+use std::io::{PipeReader, PipeWriter};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -160,21 +161,42 @@ impl Session<'_> {
 
     fn send(&self, request: &Request<'_>, token: &str) -> std::io::Result<()> {
         let manner = match request.manner {
-            Manner::Typed => String::new(),
-            Manner::Interrupted(after) => format!("{:.3}", after.as_secs_f64()),
-            Manner::Apart => "apart".to_owned(),
+            Manner::Typed => "t".to_owned(),
+            Manner::Interrupted(after) => format!("i{:.3}", after.as_secs_f64()),
+            Manner::Apart => "p".to_owned(),
         };
+        // Empty lines before the block: bash's own messages then show the page's line numbers.
         let padding = request.line.saturating_sub(1);
         let code = request.code;
-        // What is no ASCII is counted in bytes; to change the locale costs more than a block.
-        let charset = if code.is_ascii() { 'a' } else { 'u' };
-        let message = format!(
-            "{padding:08}{:011}{charset}{manner:<12}{code}{token}",
-            code.len()
-        );
-        // A pipe holds 64 KiB: the driver must read a longer block while we write it, and a dead
-        // one must not leave us writing for ever; it is no longer than a file of the book.
-        (&self.commands).write_all(message.as_bytes())
+        let mut message = head(padding + code.len(), code.is_ascii(), &manner);
+        message.reserve(padding + code.len() + token.len());
+        message.extend(std::iter::repeat_n('\n', padding));
+        message.push_str(code);
+        message.push_str(token);
+        self.write(message.as_bytes())
+    }
+
+    /// Writes to bash, which reads a longer message than a pipe holds while we write it, unless it
+    /// is gone and something else holds its end of the pipe open.
+    fn write(&self, mut message: &[u8]) -> std::io::Result<()> {
+        while !message.is_empty() {
+            match rustix::io::write(&self.commands, message) {
+                Ok(n) => message = &message[n..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let mut fds = [
+                        PollFd::new(&self.exit, PollFlags::IN),
+                        PollFd::new(&self.commands, PollFlags::OUT),
+                    ];
+                    poll(&mut fds, None)?;
+                    if !fds[0].revents().is_empty() {
+                        return Err(Errno::PIPE.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// The outcome that the driver reports under `token`; anything else that wakes us is an error.
@@ -194,7 +216,7 @@ impl Session<'_> {
                 (Some("done"), Some(status), Some(given)) if given == token => Outcome::Exited {
                     status: status.parse().unwrap_or(u8::MAX),
                 },
-                (Some("left"), Some(given), None) if given == token => Outcome::LeftEarly,
+                (Some("left"), Some(_), Some(given)) if given == token => Outcome::LeftEarly,
                 // Not from our driver.
                 _ => continue,
             };

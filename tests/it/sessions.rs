@@ -93,6 +93,8 @@ fn a_block_that_ends_its_session_is_never_good() {
         "ended the session's shell",
     );
     fails("```bash\nbreak\nfalse\n```\n", "outside of a loop");
+    fails("```bash\nbreak 9\nfalse\n```\n", "outside of a loop");
+    fails("```bash\ncontinue\nfalse\n```\n", "outside of a loop");
     fails(
         "```bash\nexit 0\n```\n",
         "ended the session's shell with status 0",
@@ -109,6 +111,50 @@ fn what_looks_like_our_framing_is_output() {
         "```bash\nprintf 'done 0 x\\0' >&4; false\n```\n",
         "exit status 1",
     );
+    fails(
+        "```bash\nprintf 'done 0 x\\0left 0 x\\0' >&11; false\n```\n",
+        "exit status 1",
+    );
+}
+
+#[test]
+fn a_session_has_the_descriptors_of_a_terminal() {
+    passes(
+        "```bash\nexec 3>/tmp/three 5>&1\n```\n```bash\necho kept >&3; echo shown >&5; cat /tmp/three\n```\n\
+         ```text {output}\nshown\nkept\n```\n",
+    );
+    // What the session itself uses is inherited by no program.
+    passes(
+        "```bash\nls /proc/self/fd\n```\n```text {output}\n0\n1\n2\n3\n```\n\
+         ```bash {interrupt=300ms}\nls /proc/self/fd; sleep 9\n```\n```text {output}\n0\n1\n2\n3\n```\n",
+    );
+}
+
+#[test]
+fn a_trace_shows_nothing_of_the_driver_but_its_loop() {
+    passes(
+        "```bash\nset -x\n```\n```bash\n(exit 3) || true; echo a\n```\n\
+         ```text {output}\n++ :\n++ eval '\n...\n+++ exit 3\n+++ true\n+++ echo a\na\n```\n",
+    );
+}
+
+#[test]
+fn a_shell_that_outlives_its_session_holds_nobody() {
+    let long = "echo é >/dev/null\n".repeat(8000);
+    fails(
+        &format!("```bash\nwhile :; do sleep 1; done & exit 3\n```\n```bash\n{long}```\n"),
+        "ended the session's shell with status 3",
+    );
+    Book::new()
+        .page(
+            "a.md",
+            &format!(
+                "```bash {{any}}\nwhile :; do sleep 1; done &\nexit 3\n```\n```bash\n{long}```\n"
+            ),
+        )
+        .run(&["test", "--sandbox", "none"])
+        .status(1)
+        .says("ended the session's shell with status 3");
 }
 
 #[test]

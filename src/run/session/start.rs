@@ -1,11 +1,12 @@
 //! How a session begins: descriptors, the sandbox, and its proof.
 
 use super::super::capture::Capture;
-use super::super::driver::script;
+use super::super::driver::{boot, script};
 use super::super::processes::children;
 use super::super::sandbox::{Isolation, Sandbox, SandboxError, quote, refusal};
 use super::super::stop::Stop;
 use super::{Ids, Manner, Request, Session, Woken, token};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io::{Write, pipe};
@@ -29,15 +30,14 @@ impl<'a> Session<'a> {
         let (control, control_writer) = new_pipe()?;
         let (output, output_writer) = new_pipe()?;
         let mut command = sandbox.bash(home)?;
-        // Not as an argument: `pgrep -f` and `ps` of a block would find our words there.
         let script = script(sandbox);
+        let token = token();
         commands
-            .write_all(script.as_bytes())
+            .write_all(format!("{script}{token}").as_bytes())
             .map_err(SandboxError::Spawn)?;
-        command.args(["-O", "expand_aliases", "-c"]).arg(format!(
-            "exec 3<&0 4>&2 0</dev/null 2>&1; read -r -N {} -u 3 __rb_d; eval \"$__rb_d\"; eval \"$__rb_d\"",
-            script.len()
-        ));
+        command
+            .args(["-O", "expand_aliases", "-c"])
+            .arg(boot(script.len()));
         command
             .stdin(command_reader)
             .stdout(output_writer)
@@ -47,7 +47,7 @@ impl<'a> Session<'a> {
         }
         let child = sandbox.spawn(command)?;
         let exit = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(spawn)?;
-        for fd in [&control, &output] {
+        for fd in [control.as_fd(), output.as_fd(), commands.as_fd()] {
             rustix::io::ioctl_fionbio(fd, true).map_err(spawn)?;
         }
         Ok(Self {
@@ -90,7 +90,8 @@ impl<'a> Session<'a> {
         let woken = self.wait(&mut capture, Instant::now() + START_LIMIT);
         self.drain(&mut capture);
         match woken {
-            Woken::Message(message) if message == "ready" => Ok(()),
+            // With the token that went in with the script.
+            Woken::Message(message) if message.starts_with("ready 0 ") => Ok(()),
             Woken::Message(message) => Err(SandboxError::Unsafe(
                 message.trim_start_matches("unsafe ").to_owned(),
             )),
