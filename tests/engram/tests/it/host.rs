@@ -6,18 +6,20 @@ use std::time::Instant;
 
 use crate::instance::{ENGRAM, Host, stderr, stdout, wait_until};
 
-struct Machine {
-    host: Host,
+const SHIMS: [&str; 4] = ["sudo", "systemctl", "systemctl-unit.sh", "journalctl"];
+
+pub(crate) struct Machine {
+    pub(crate) host: Host,
 }
 
 impl Machine {
     /// With a unit `engram` that runs the real program, and the lines given.
-    fn new(unit: &str) -> Self {
+    pub(crate) fn new(unit: &str) -> Self {
         let machine = Self { host: Host::new() };
         for directory in ["root/var/log", "bin"] {
             std::fs::create_dir_all(machine.host.path(directory)).unwrap();
         }
-        for shim in ["sudo", "systemctl", "journalctl"] {
+        for shim in SHIMS {
             std::fs::copy(shims().join(shim), machine.host.path("bin").join(shim)).unwrap();
         }
         std::fs::write(machine.host.path("bin/engram.service"), unit).unwrap();
@@ -37,13 +39,13 @@ impl Machine {
         machine
     }
 
-    fn with_program(program: &str) -> Self {
+    pub(crate) fn with_program(program: &str) -> Self {
         Self::new(&format!(
             "[Service]\nExecStart=/bin/bash -c '{program}'\nTimeoutStopSec=1\n"
         ))
     }
 
-    fn run(&self, line: &str) -> Output {
+    pub(crate) fn run(&self, line: &str) -> Output {
         self.run_words(&line.split(' ').collect::<Vec<_>>())
     }
 
@@ -57,7 +59,7 @@ impl Machine {
     }
 
     #[track_caller]
-    fn says(&self, line: &str, status: i32, text: &str) {
+    pub(crate) fn says(&self, line: &str, status: i32, text: &str) {
         let output = self.run(line);
         assert_eq!(
             (output.status.code(), stdout(&output).as_str()),
@@ -67,7 +69,7 @@ impl Machine {
         );
     }
 
-    fn journal(&self) -> String {
+    pub(crate) fn journal(&self) -> String {
         stdout(&self.run("journalctl -u engram -o cat --no-pager"))
     }
 }
@@ -275,7 +277,7 @@ fn the_unit_that_is_shipped_is_understood() {
         0,
         "Environment=ENGRAM_DATA_DIR=/var/lib/engram HOME=/root\n",
     );
-    for shim in ["sudo", "systemctl", "journalctl"] {
+    for shim in SHIMS {
         let checked = Command::new("bash")
             .arg("-n")
             .arg(shims().join(shim))

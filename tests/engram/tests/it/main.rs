@@ -8,6 +8,7 @@
 
 mod crash;
 mod host;
+mod host_unit;
 mod http;
 mod instance;
 mod spaces;
