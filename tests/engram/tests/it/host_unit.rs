@@ -24,7 +24,10 @@ impl Machine {
         self.says("systemctl restart engram", 0, "");
         let mut said = String::new();
         assert!(wait_until(|| {
-            said = self.journal().get(before..).unwrap_or_default().to_owned();
+            self.journal()
+                .get(before..)
+                .unwrap_or_default()
+                .clone_into(&mut said);
             said.lines().any(|line| line == "end")
         }));
         said
