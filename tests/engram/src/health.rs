@@ -92,6 +92,7 @@ impl Health {
                 memory(),
                 descriptors(),
                 this.storage(),
+                this.indices(),
             ]
         };
         let mut findings = tokio::task::spawn_blocking(local)
@@ -166,6 +167,27 @@ impl Health {
                 );
             }
             (Status::Unhealthy, failures.join("; "))
+        })
+    }
+
+    /// A search without an index is slow, but right.
+    fn indices(&self) -> Finding {
+        measured("indices", || {
+            let faults: Vec<String> = self
+                .registry
+                .loaded()
+                .iter()
+                .filter_map(|space| {
+                    let report = space.index.report();
+                    let reason = report.reason?;
+                    let status = report.status.as_str();
+                    Some(format!("space '{}': {status}: {reason}", space.id))
+                })
+                .collect();
+            if faults.is_empty() {
+                return (Status::Healthy, "all indices can be used".to_owned());
+            }
+            (Status::Degraded, faults.join("; "))
         })
     }
 

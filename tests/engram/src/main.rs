@@ -14,6 +14,7 @@ mod config;
 mod error_chain;
 mod health;
 mod http;
+mod index;
 mod log;
 mod memory;
 mod metrics;

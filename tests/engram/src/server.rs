@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +24,8 @@ const BACKLOG: u32 = 1024;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How often the log shows the metrics, as the real server does.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(30);
+/// How soon after a change the indices are saved.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the server does not start, or ends badly.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +104,7 @@ async fn serve(config: Config, port: u16) -> Result<(), ServerError> {
     let _lock = lock(&data_dir)?;
     tracing::info!(target: "engram", "Data directory: {}", data_dir.display());
     let metrics = Arc::new(Metrics::default());
-    let registry = Arc::new(Registry::new(&data_dir, Arc::clone(&metrics)));
+    let registry = Arc::new(Registry::new(&data_dir, &config, Arc::clone(&metrics)));
     open_spaces(&registry, &config)?;
     let listener = listen(claimed)?;
     let address = listener.local_addr()?;
@@ -127,6 +129,7 @@ async fn serve(config: Config, port: u16) -> Result<(), ServerError> {
         shutdown: Arc::clone(&shutdown),
     };
     tokio::spawn(log_snapshots(metrics));
+    tokio::spawn(save_indices(Arc::clone(&registry)));
     let draining = Arc::new(Notify::new());
     let begun = Arc::clone(&draining);
     let stop = async move {
@@ -259,8 +262,27 @@ async fn log_snapshots(metrics: Arc<Metrics>) {
     }
 }
 
+/// Saves what has changed. Indices that take long to write are written less often.
+async fn save_indices(registry: Arc<Registry>) {
+    let mut pause = SAVE_EVERY;
+    loop {
+        tokio::time::sleep(pause).await;
+        let registry = Arc::clone(&registry);
+        let save = move || {
+            let started = Instant::now();
+            for space in registry.loaded() {
+                space.index.save();
+            }
+            started.elapsed()
+        };
+        let took = tokio::task::spawn_blocking(save).await.unwrap_or_default();
+        pause = SAVE_EVERY.max(took * 20);
+    }
+}
+
 fn flush(registry: &Registry) {
     for space in registry.loaded() {
+        space.index.save();
         if let Err(error) = space.flush() {
             tracing::error!(
                 "WAL flush failed for space '{}': I/O error: {error}",

@@ -1,6 +1,7 @@
 //! The command line: which command there is, and which room does its work.
 
 mod config;
+mod indices;
 mod memory;
 mod server;
 mod space;
@@ -54,6 +55,8 @@ enum Command {
     /// List and make memory spaces.
     #[command(subcommand)]
     Space(space::SpaceCommand),
+    /// Build the word indices anew, on the running server.
+    RebuildIndices(indices::RebuildArguments),
     /// Store memories and get them back.
     Memory(memory::MemoryArguments),
 }
@@ -117,6 +120,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         Command::Config(command) => config::run(&path, &loaded, command),
         Command::Validate(_) => Ok(()),
         Command::Space(command) => space::run(&command),
+        Command::RebuildIndices(arguments) => indices::rebuild(&arguments),
         Command::Memory(arguments) => memory::run(&arguments),
     }
 }

@@ -26,12 +26,12 @@ pub(crate) enum Kind {
 }
 
 /// Sections of the specification that this server does not read yet. Whatever they hold is accepted.
-pub(crate) const UNREAD_SECTIONS: [&str; 4] = ["validation", "consolidation", "storage", "grpc"];
+pub(crate) const UNREAD_SECTIONS: [&str; 3] = ["validation", "consolidation", "grpc"];
 
 const COUNT: Kind = Kind::Integer(0, i64::MAX);
 
 /// Every key with its section.
-pub(crate) const KEYS: [(&str, Kind); 56] = [
+pub(crate) const KEYS: [(&str, Kind); 59] = [
     ("feature_flags.spreading_api_beta", Kind::Bool),
     ("server.http_bind", Kind::IpAddress),
     ("memory_spaces.default_space", Kind::SpaceId),
@@ -46,6 +46,9 @@ pub(crate) const KEYS: [(&str, Kind); 56] = [
         "persistence.cold_capacity",
         Kind::Integer(100_000, 1_000_000_000),
     ),
+    ("storage.indices.enable_checksums", Kind::Bool),
+    ("storage.indices.verify_on_load", Kind::Bool),
+    ("storage.indices.auto_rebuild_on_corruption", Kind::Bool),
     ("cluster.enabled", Kind::Bool),
     ("cluster.node_id", Kind::Text),
     ("cluster.discovery.type", Kind::Text),

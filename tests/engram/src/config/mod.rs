@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use reader::{Finding, Severity, read};
 
+use crate::index;
 use crate::space::SpaceId;
 
 /// What the server uses of the configuration.
@@ -23,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) bootstrap_spaces: Vec<SpaceId>,
     /// The number of memories at which the pressure of a space is 1. Nothing enforces it.
     pub(crate) hot_capacity: u64,
+    /// `[storage.indices]`.
+    pub(crate) indices: index::Settings,
     /// Kept, and shown by `config list`. Nothing depends on it.
     pub(crate) spreading_api_beta: bool,
 }

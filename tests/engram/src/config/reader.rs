@@ -79,6 +79,7 @@ impl Default for Config {
             bootstrap_spaces: vec![default.clone()],
             default_space: default,
             hot_capacity: 100_000,
+            indices: crate::index::Settings::default(),
             spreading_api_beta: true,
         }
     }
@@ -147,13 +148,19 @@ impl Reader<'_> {
 
     fn keep(&mut self, name: &str, value: &DeValue<'_>) {
         let config = &mut self.config;
+        let on = value.as_bool().unwrap_or_default();
         match name {
             "server.http_bind" => value
                 .as_str()
                 .unwrap_or_default()
                 .clone_into(&mut config.http_bind),
             "feature_flags.spreading_api_beta" => {
-                config.spreading_api_beta = value.as_bool().unwrap_or_default();
+                config.spreading_api_beta = on;
+            }
+            "storage.indices.enable_checksums" => config.indices.enable_checksums = on,
+            "storage.indices.verify_on_load" => config.indices.verify_on_load = on,
+            "storage.indices.auto_rebuild_on_corruption" => {
+                config.indices.auto_rebuild_on_corruption = on;
             }
             "persistence.hot_capacity" => {
                 config.hot_capacity = keys::integer(value)

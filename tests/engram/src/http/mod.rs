@@ -6,6 +6,7 @@
 //! gRPC is not served yet. Nothing listens on port 50051, and the command line has no `--grpc-port`.
 
 mod error;
+mod indices;
 mod memories;
 mod operation;
 mod query;
@@ -58,6 +59,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/maintenance/compact", post(system::compact))
         .route("/api/v1/consolidations", get(system::consolidations))
         .route("/api/v1/system/health", get(system::system_health))
+        .route("/api/v1/system/rebuild-indices", post(indices::rebuild))
         .route("/health", get(system::health))
         .route("/health/alive", get(system::alive))
         .route("/health/spreading", get(system::spreading))

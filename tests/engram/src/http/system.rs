@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
+use super::indices;
 use super::memories::SpaceQuery;
 use crate::health::Status;
 use crate::metrics;
@@ -52,6 +53,10 @@ pub(crate) async fn system_health(
         }
     }
     let (status, checks) = shared.health.check().await;
+    let indices: Vec<Value> = spaces
+        .iter()
+        .map(|space| indices::description(space))
+        .collect();
     let spaces: Vec<Value> = spaces
         .iter()
         .map(|space| space_health(&shared, space))
@@ -61,6 +66,7 @@ pub(crate) async fn system_health(
         "timestamp": Timestamp::now(),
         "checks": checks,
         "spaces": spaces,
+        "indices": indices,
         "cluster": null,
     });
     Ok((http_status(status), Json(body)).into_response())

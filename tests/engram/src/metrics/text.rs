@@ -3,8 +3,9 @@
 use std::fmt::{Display, Write};
 
 use super::{BUCKETS, Histogram, Inner, Metrics};
+use crate::index;
 use crate::process::Process;
-use crate::space::Registry;
+use crate::space::{Registry, SpaceId};
 
 /// All metrics as text. Spaces and the process are looked at now.
 pub(crate) fn exposition(metrics: &Metrics, registry: &Registry) -> String {
@@ -24,6 +25,7 @@ pub(crate) fn exposition(metrics: &Metrics, registry: &Registry) -> String {
     operations(&mut text, &metrics.lock());
     recovery(&mut text, &metrics.lock());
     spaces(&mut text, registry);
+    indices(&mut text, registry);
     process(&mut text, &Process::read());
     text
 }
@@ -130,6 +132,52 @@ fn spaces(text: &mut String, registry: &Registry) {
             &[("memory_space", space.id.as_str())],
             space.wal_lag().as_secs_f64(),
         );
+    }
+}
+
+fn indices(text: &mut String, registry: &Registry) {
+    let reports: Vec<(SpaceId, index::Report)> = registry
+        .loaded()
+        .iter()
+        .map(|space| (space.id.clone(), space.index.report()))
+        .collect();
+    let name = "engram_index_fallback_active";
+    family(
+        text,
+        name,
+        "gauge",
+        "1 if searches in a space read all memories, because its index cannot be used.",
+    );
+    for (id, report) in &reports {
+        let active = report.status != index::Status::Healthy;
+        sample(
+            text,
+            name,
+            &[("memory_space", id.as_str())],
+            u8::from(active),
+        );
+    }
+    let name = "engram_index_queries_total";
+    let help = "Searches that used the index, and searches that read all memories.";
+    family(text, name, "counter", help);
+    for (id, report) in &reports {
+        for (mode, count) in report.queries {
+            let labels = [("memory_space", id.as_str()), ("mode", mode)];
+            sample(text, name, &labels, count);
+        }
+    }
+    let name = "engram_index_rebuilds_total";
+    family(
+        text,
+        name,
+        "counter",
+        "Rebuilds of an index; status is ok or failed.",
+    );
+    for (id, report) in &reports {
+        for (status, count) in report.rebuilds {
+            let labels = [("memory_space", id.as_str()), ("status", status)];
+            sample(text, name, &labels, count);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{Space, SpaceId};
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::wal::ReplayError;
 
@@ -13,6 +14,7 @@ use crate::wal::ReplayError;
 #[derive(Debug)]
 pub(crate) struct Registry {
     data_dir: PathBuf,
+    config: Config,
     metrics: Arc<Metrics>,
     spaces: RwLock<BTreeMap<SpaceId, Arc<Space>>>,
     failed: Mutex<BTreeSet<SpaceId>>,
@@ -56,9 +58,10 @@ pub(crate) enum SpaceError {
 
 impl Registry {
     /// A registry over a data directory, in which nothing is open yet.
-    pub(crate) fn new(data_dir: &Path, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(data_dir: &Path, config: &Config, metrics: Arc<Metrics>) -> Self {
         Self {
             data_dir: data_dir.to_path_buf(),
+            config: config.clone(),
             metrics,
             spaces: RwLock::default(),
             failed: Mutex::default(),
@@ -75,7 +78,7 @@ impl Registry {
         if let Some(space) = self.get(id) {
             return Ok(space);
         }
-        let opened = Space::open(id, &self.data_dir, &self.metrics);
+        let opened = Space::open(id, &self.data_dir, &self.config, &self.metrics);
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         match opened {
             Ok(space) => {

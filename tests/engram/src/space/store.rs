@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use super::SpaceId;
 use super::registry::SpaceError;
+use crate::config::Config;
+use crate::index::SpaceIndex;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::wal::{self, WalWriter, WriteError};
@@ -26,6 +28,8 @@ pub(crate) struct Space {
     pub(crate) root: PathBuf,
     /// When its directory was made.
     pub(crate) created_at: Timestamp,
+    /// Which memories contain which word.
+    pub(crate) index: SpaceIndex,
     memories: RwLock<Memories>,
     writer: Mutex<WalWriter>,
     /// When the oldest write that is not yet on the disk has come in.
@@ -56,6 +60,7 @@ impl Space {
     pub(crate) fn open(
         id: &SpaceId,
         data_dir: &Path,
+        config: &Config,
         metrics: &Metrics,
     ) -> Result<Self, SpaceError> {
         let root = data_dir.join(id.as_str());
@@ -89,8 +94,9 @@ impl Space {
         );
         let created_at = std::fs::metadata(&root)
             .and_then(|metadata| metadata.created().or_else(|_| metadata.modified()));
-        Ok(Self {
+        let space = Self {
             id: id.clone(),
+            index: SpaceIndex::new(id, &root, config.indices),
             created_at: created_at
                 .ok()
                 .and_then(|time| Timestamp::try_from(time).ok())
@@ -100,13 +106,16 @@ impl Space {
             writer: Mutex::new(writer),
             waiting: Mutex::default(),
             last_write_failed: Mutex::default(),
-        })
+        };
+        space.index.load(|offset, limit| space.list(offset, limit));
+        Ok(space)
     }
 
     /// Stores a memory, or replaces the one with its id. Returns when it is on the disk.
     pub(crate) fn store(&self, memory: Memory) -> Result<(), WriteError> {
         let payload = serde_json::to_vec(&memory)
             .expect("a struct of texts and finite numbers has a JSON form");
+        let (id, content) = (memory.id.clone(), memory.content.clone());
         let arrived = Instant::now();
         lock(&self.waiting).push(arrived);
         let mut writer = lock(&self.writer);
@@ -117,6 +126,7 @@ impl Space {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
                 .put(memory);
+            self.index.put(&id, &content);
         }
         drop(writer);
         let mut waiting = lock(&self.waiting);
@@ -145,15 +155,38 @@ impl Space {
             .collect()
     }
 
-    /// The memories that contain all words of a cue.
+    /// The first memories, in the order in which they were stored, that contain all words of a cue.
+    ///
+    /// The index says where to look; without it all memories are looked at.
     pub(crate) fn find(&self, cue: &str, limit: usize) -> Vec<Memory> {
-        self.read()
+        let candidates = self.index.candidates(cue);
+        let memories = self.read();
+        if let Some(ids) = candidates {
+            let mut places: Vec<usize> = ids
+                .iter()
+                .filter_map(|id| memories.by_id.get(&**id).copied())
+                .collect();
+            places.sort_unstable();
+            return places
+                .into_iter()
+                .map(|at| &memories.list[at])
+                .filter(|memory| memory.matches(cue))
+                .take(limit)
+                .cloned()
+                .collect();
+        }
+        memories
             .list
             .iter()
             .filter(|memory| memory.matches(cue))
             .take(limit)
             .cloned()
             .collect()
+    }
+
+    /// Builds the index anew, after `index.begin_rebuild`.
+    pub(crate) fn rebuild_index(&self) {
+        self.index.rebuild(|offset, limit| self.list(offset, limit));
     }
 
     /// How many memories it holds.

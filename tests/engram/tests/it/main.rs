@@ -10,6 +10,7 @@ mod crash;
 mod host;
 mod host_unit;
 mod http;
+mod index;
 mod instance;
 mod spaces;
 mod start;
