@@ -77,6 +77,15 @@ pub enum Verdict {
     DataLost,
     /// It recovered without the resolution.
     SelfHealed,
+    /// In a control experiment: the fault stays, as it must.
+    StaysRed,
+    /// In a control experiment: another cause's resolution removes the fault, and the page says so.
+    CuredAsSaid,
+    /// In a control experiment: another cause's resolution removes the fault.
+    CuredByOther,
+    /// In a control experiment: another cause's resolution does not remove the fault, though the
+    /// page says that it does.
+    AlsoUntrue,
     /// Processes were left running after the instance had stopped.
     Leaked,
     /// The instance lacks a capability.
@@ -91,7 +100,10 @@ pub enum Verdict {
 impl Verdict {
     /// Whether a run with this verdict may be green. What did not run is never good.
     pub fn is_good(&self) -> bool {
-        matches!(self, Self::Recovered { .. } | Self::Passed)
+        matches!(
+            self,
+            Self::Recovered { .. } | Self::Passed | Self::StaysRed | Self::CuredAsSaid
+        )
     }
 
     /// The stable kebab-case name.
@@ -107,6 +119,10 @@ impl Verdict {
             Self::NotRecovered => "not-recovered",
             Self::DataLost => "data-lost",
             Self::SelfHealed => "self-healed",
+            Self::StaysRed => "stays-red",
+            Self::CuredAsSaid => "cured-as-said",
+            Self::CuredByOther => "cured-by-other",
+            Self::AlsoUntrue => "also-untrue",
             Self::Leaked => "leaked",
             Self::NotApplicable { .. } => "not-applicable",
             Self::Interrupted => "interrupted",
@@ -224,6 +240,14 @@ pub struct Evidence {
     pub leftovers: Vec<String>,
     /// Milliseconds from sandbox to sandbox.
     pub total_ms: u64,
+}
+
+impl Evidence {
+    /// How long a stage took, in milliseconds; `None` where it was not reached.
+    pub fn took(&self, stage: Stage) -> Option<u64> {
+        let of_stage = self.stages.iter().filter(|record| record.stage == stage);
+        of_stage.map(|record| record.ms).reduce(|sum, ms| sum + ms)
+    }
 }
 
 /// The format that this version writes and reads.

@@ -6,6 +6,7 @@ use crate::finding::Finding;
 use crate::page::{Cause, IssuePage, Page, Step};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One sandbox's worth of work.
 #[derive(Debug, Clone)]
@@ -16,12 +17,23 @@ pub enum Job {
         page: Arc<Page>,
         /// The index of the cause.
         cause: usize,
+        /// Set where it is to show that its resolution is what removes the fault.
+        control: Option<Control>,
     },
     /// The blocks of a chapter, in order, on a healthy instance.
     DocTest {
         /// The page.
         page: Arc<Page>,
     },
+}
+
+/// A control experiment: what is done instead of the cause's resolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control {
+    /// The resolution of the page's cause with this index; without it, nothing is done.
+    pub other: Option<usize>,
+    /// How long the fault must stay.
+    pub within: Duration,
 }
 
 impl Job {
@@ -35,7 +47,7 @@ impl Job {
     /// Issue page and cause, for drills.
     pub fn drill(&self) -> Option<(&IssuePage, &Cause)> {
         match self {
-            Self::Drill { page, cause } => {
+            Self::Drill { page, cause, .. } => {
                 let issue = page.issue.as_ref()?;
                 Some((issue, issue.causes.get(*cause)?))
             }
@@ -43,13 +55,25 @@ impl Job {
         }
     }
 
+    /// What is done instead of the cause's resolution, in a control experiment.
+    pub fn control(&self) -> Option<Control> {
+        match self {
+            Self::Drill { control, .. } => *control,
+            Self::DocTest { .. } => None,
+        }
+    }
+
     /// What evidence of it is about.
     pub fn subject(&self) -> Subject {
         let drill = self.drill();
+        let instead = drill.and_then(|(issue, _)| match self.control()?.other {
+            None => Some(", left alone".to_owned()),
+            Some(other) => Some(format!(", resolved as `{}`", issue.causes[other].name)),
+        });
         Subject {
             page: self.page().path.clone(),
             issue: drill.map(|(issue, _)| issue.number),
-            cause: drill.map(|(_, cause)| cause.name.clone()),
+            cause: drill.map(|(_, cause)| cause.name.clone() + &instead.unwrap_or_default()),
         }
     }
 
@@ -72,7 +96,16 @@ impl Job {
         let page = self.page().front_matter.needs.iter();
         let cause = self.drill().into_iter().flat_map(|(_, cause)| &cause.needs);
         let steps = self.steps().into_iter().flat_map(|step| &step.needs);
-        page.chain(cause).chain(steps).map(String::as_str).collect()
+        let other = self
+            .drill()
+            .and_then(|(issue, _)| Some(&issue.causes[self.control()?.other?]))
+            .into_iter()
+            .flat_map(|other| &other.needs);
+        page.chain(cause)
+            .chain(steps)
+            .chain(other)
+            .map(String::as_str)
+            .collect()
     }
 
     /// Hash of the page's part of its inputs, mixed into `surroundings`: programs, configuration,
@@ -100,6 +133,34 @@ impl Job {
         }
         hasher.finalize().to_hex().to_string()
     }
+}
+
+/// The control experiments to the drills among `jobs`: each drill once without its resolution, and
+/// once with that of each other cause of its page. `recovery` is how long the recovery of a cause is
+/// known to take; the fault must stay three times as long, and 5 s at least.
+pub fn controls(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration) -> Vec<Job> {
+    let mut experiments = Vec::new();
+    for job in jobs {
+        let (Job::Drill { page, cause, .. }, Some((issue, own))) = (job, job.drill()) else {
+            continue;
+        };
+        let others = (0..issue.causes.len()).filter(|other| other != cause);
+        for other in std::iter::once(None).chain(others.map(Some)) {
+            let longest = other
+                .map(|other| recovery(issue, &issue.causes[other]))
+                .max(Some(recovery(issue, own)))
+                .unwrap_or_default();
+            experiments.push(Job::Drill {
+                page: Arc::clone(page),
+                cause: *cause,
+                control: Some(Control {
+                    other,
+                    within: (3 * longest).max(Duration::from_secs(5)),
+                }),
+            });
+        }
+    }
+    experiments
 }
 
 /// What a book makes us do.
@@ -136,6 +197,7 @@ pub fn plan(pages: &[Arc<Page>]) -> (Plan, Vec<Finding>) {
         plan.jobs.extend((0..n_causes).map(|cause| Job::Drill {
             page: Arc::clone(page),
             cause,
+            control: None,
         }));
         findings.extend(account(page, &mut plan.accounting));
     }

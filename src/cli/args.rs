@@ -114,8 +114,9 @@ pub struct TestArgs {
     /// Rewrite `{output}` fences that do not match
     #[arg(long)]
     pub bless: bool,
-    /// Leave the resolutions out: a drill that recovers all the same is `self-healed`
-    #[arg(long)]
+    /// Prove that the resolutions are what helps: each drill without its resolution, and with that of
+    /// each other cause of its page, must stay red
+    #[arg(long, conflicts_with_all = ["bless", "stale"])]
     pub control: bool,
 }
 

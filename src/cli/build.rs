@@ -56,7 +56,6 @@ pub(super) fn run_by_policy(
     let request = Request {
         run: args,
         reuse: opened.config.run == RunPolicy::Stale,
-        control: false,
         bless: false,
     };
     let jobs = opened.plan.jobs.clone();

@@ -10,7 +10,7 @@ use crate::plan::Job;
 use crate::run::{
     Event, Isolation, Limits, Played, Probed, Sandbox, Staging, Stop, Surroundings, prepare,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 
 /// What `execute` is asked to do.
@@ -18,7 +18,6 @@ pub(super) struct Request<'a> {
     pub(super) run: &'a RunArgs,
     /// Show good evidence with the same inputs instead of running again.
     pub(super) reuse: bool,
-    pub(super) control: bool,
     pub(super) bless: bool,
 }
 
@@ -108,6 +107,11 @@ fn run_fresh(
         std::cmp::Reverse(last.map_or(u64::MAX, |evidence| evidence.total_ms))
     });
     output.expect(fresh.len());
+    let experiments: BTreeSet<Subject> = fresh
+        .iter()
+        .filter(|(job, _)| job.control().is_some())
+        .map(|(job, _)| job.subject())
+        .collect();
     let mut played = BTreeMap::new();
     let mut kept = Ok(());
     crate::run::run(surroundings, fresh, |event| match event {
@@ -115,8 +119,10 @@ fn run_fresh(
         Event::Finished(ended) => {
             output.ended(&ended);
             // A control run and a broken-off one say nothing about the page.
-            let counts = ended.evidence.verdict != Verdict::Interrupted;
-            if counts && !surroundings.limits.control && kept.is_ok() {
+            let subject = &ended.evidence.subject;
+            let counts =
+                !experiments.contains(subject) && ended.evidence.verdict != Verdict::Interrupted;
+            if counts && kept.is_ok() {
                 kept = store.keep(ended.evidence.clone());
             }
             played.insert(ended.evidence.subject.clone(), *ended);
@@ -152,7 +158,6 @@ fn limits(request: &Request<'_>, isolation: Isolation) -> Limits {
             Isolation::None => 1,
         },
         fail_fast: request.run.fail_fast,
-        control: request.control,
         bless: request.bless,
         patience: request.run.patience,
     }
@@ -186,6 +191,7 @@ fn split(
                 findings: Vec::new(),
                 blessings: Vec::new(),
                 reused: true,
+                is_control: false,
             }),
             None => fresh.push((job, inputs)),
         }

@@ -130,7 +130,9 @@ fn finish(summary: &Summary, findings: &[Finding], interrupted: bool, output: &O
         output.line("interrupted: what was not run is not verified");
         return Exit::Interrupted;
     }
-    let all = summary.drills.0 == summary.drills.1 && summary.doc_tests.0 == summary.doc_tests.1;
+    let all = [summary.drills, summary.doc_tests, summary.controls]
+        .iter()
+        .all(|(good, all)| good == all);
     if summary.errors == 0 && all {
         Exit::Good
     } else {

@@ -5,22 +5,27 @@ use super::execute::{Request, execute};
 use super::open::open;
 use super::output::Output;
 use super::{CliError, Exit, finish, write_reports};
-use crate::evidence::Store;
-use crate::plan::Job;
+use crate::evidence::{Evidence, Store, Verdict};
+use crate::page::{Cause, IssuePage};
+use crate::plan::{Job, controls};
 use crate::report::Summary;
+use std::time::Duration;
 
 pub(super) fn run(args: &TestArgs, output: &mut Output) -> Result<Exit, CliError> {
     let opened = open(args.book.as_ref(), args.run.instance.as_deref())?;
     let mut store = Store::load(&opened.config.state_dir());
     let mut findings = opened.findings.clone();
-    let jobs = select(&opened.plan.jobs, args, &store);
+    let mut jobs = select(&opened.plan.jobs, args, &store);
+    if args.control {
+        let evidence: Vec<&Evidence> = store.iter().collect();
+        jobs = controls(&jobs, |issue, cause| recovery(issue, cause, &evidence));
+    }
     if jobs.is_empty() && !opened.plan.jobs.is_empty() && args.shard.is_none() {
         return Err(CliError::NothingSelected(args.filter.join("`, `")));
     }
     let request = Request {
         run: &args.run,
         reuse: args.stale,
-        control: args.control,
         bless: args.bless,
     };
     let executed = execute(&opened, jobs, &mut store, &request, output)?;
@@ -38,6 +43,18 @@ pub(super) fn run(args: &TestArgs, output: &mut Output) -> Result<Exit, CliError
     let summary = Summary::new(&executed.played, opened.plan.accounting, &findings);
     write_reports(&args.run, &summary, &executed.played, &findings)?;
     Ok(finish(&summary, &findings, executed.interrupted, output))
+}
+
+/// The recovery on record, or else the time that it may take.
+fn recovery(issue: &IssuePage, cause: &Cause, evidence: &[&Evidence]) -> Duration {
+    let own = evidence.iter().find(|evidence| {
+        let subject = &evidence.subject;
+        subject.issue == Some(issue.number) && subject.cause.as_ref() == Some(&cause.name)
+    });
+    match own.map(|evidence| &evidence.verdict) {
+        Some(Verdict::Recovered { ms }) => Duration::from_millis(*ms),
+        _ => issue.resolve_within,
+    }
 }
 
 /// The jobs that the filter and the shard leave.

@@ -19,7 +19,6 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
     let request = Request {
         run: &args.run,
         reuse: !args.fresh,
-        control: false,
         bless: false,
     };
     let jobs = opened.plan.jobs.clone();

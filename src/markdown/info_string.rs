@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// Names of all attributes that a bash block may carry.
 pub const NAMES: &[&str] = &[
+    "also",
     "any",
     "danger",
     "exit",
@@ -56,6 +57,8 @@ pub struct Attributes {
     pub needs: Vec<String>,
     /// What the cause's resolution loses.
     pub loss: Option<String>,
+    /// Other causes of the page that the cause's resolution removes too, each with the reason.
+    pub also: Vec<(String, String)>,
 }
 
 /// An info string, read.
@@ -181,6 +184,9 @@ impl Attributes {
             ("loss", Some(value)) if !value.trim().is_empty() => {
                 self.loss = Some(value.to_owned());
             }
+            ("also", Some(value)) => {
+                self.also = also(value).ok_or_else(|| bad("needs causes with reasons"))?;
+            }
             (name, _) if NAMES.contains(&name) => return Err(bad("is not written like this")),
             _ => {
                 return Err(Box::new(
@@ -203,9 +209,21 @@ fn usage(name: &str) -> String {
         "timeout" | "interrupt" => format!("write `{name}=90s`, with ms, s, m or h"),
         "waive" | "loss" => format!("write `{name}=\"the reason\"`"),
         "until" => "write `until=2027-06-01`".to_owned(),
+        "also" => "write `also=\"Other cause: why\"`, more than one separated by `;`".to_owned(),
         "needs" => "write `needs=capability` or `needs=\"one, two\"`".to_owned(),
         flag => format!("write `{flag}` alone"),
     }
+}
+
+/// Reads `Cause: why; Other cause: why`.
+fn also(text: &str) -> Option<Vec<(String, String)>> {
+    text.split(';')
+        .map(|part| {
+            let (cause, why) = part.split_once(':')?;
+            let (cause, why) = (cause.trim(), why.trim());
+            (!cause.is_empty() && !why.is_empty()).then(|| (cause.to_owned(), why.to_owned()))
+        })
+        .collect()
 }
 
 /// Reads `250ms`, `90s`, `5m`, `2h`.
@@ -331,6 +349,24 @@ mod tests {
         assert_eq!(
             case("bash {until=2027-01-01}").1,
             ["`until` without `waive`"]
+        );
+    }
+
+    #[test]
+    fn other_causes_have_reasons() {
+        let (info, findings) = case(r#"bash {also="Port conflict: it restarts; Disk: it frees"}"#);
+        assert_eq!(findings, Vec::<String>::new());
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(
+            info.attributes.also,
+            [
+                pair("Port conflict", "it restarts"),
+                pair("Disk", "it frees")
+            ]
+        );
+        assert_eq!(
+            case(r#"bash {also="Port conflict"}"#).1,
+            ["attribute `also` needs causes with reasons"]
         );
     }
 

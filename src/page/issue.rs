@@ -35,6 +35,8 @@ pub struct Cause {
     pub needs: Vec<String>,
     /// What its resolution loses, where it does.
     pub loss: Option<String>,
+    /// Other causes of the page that its resolution removes too, each with the reason.
+    pub also: Vec<(String, String)>,
 }
 
 /// What makes a chapter an issue page.
@@ -239,7 +241,33 @@ fn causes(
         }
         causes.push(cause(outline, heading, partner, (resolution, drill)));
     }
+    findings.extend(unknown_causes(&causes));
     (causes, findings)
+}
+
+/// What a resolution claims to remove too must be a cause of the page, and not its own.
+fn unknown_causes(causes: &[Cause]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for cause in causes {
+        let others: Vec<&str> = causes
+            .iter()
+            .map(|other| other.name.as_str())
+            .filter(|other| *other != cause.name)
+            .collect();
+        let unknown = cause
+            .also
+            .iter()
+            .filter(|(name, _)| !others.contains(&name.as_str()));
+        findings.extend(unknown.map(|(name, _)| {
+            Finding::error(
+                "unknown-cause",
+                cause.place.clone(),
+                format!("`also` names `{name}`, which is no other cause of this page"),
+            )
+            .help(crate::finding::did_you_mean(name, &others))
+        }));
+    }
+    findings
 }
 
 fn cause(
@@ -271,6 +299,10 @@ fn cause(
             .flat_map(|step| step.needs.clone())
             .collect(),
         loss: resolution.iter().find_map(|step| step.loss.clone()),
+        also: resolution
+            .iter()
+            .flat_map(|step| step.also.clone())
+            .collect(),
         drill,
         resolution,
     }

@@ -66,6 +66,8 @@ pub struct Step {
     pub needs: Vec<String>,
     /// What the cause's resolution loses.
     pub loss: Option<String>,
+    /// Other causes that the cause's resolution removes too, each with the reason.
+    pub also: Vec<(String, String)>,
     /// What it is for, by the nearest heading above it that says so.
     pub role: Option<Role>,
     /// The index of the heading directly below the role's, where it stands under one.
@@ -156,6 +158,7 @@ fn of_block(document: &Document, headings: &Headings, index: usize) -> Vec<Step>
         }),
         needs: attributes.needs.clone(),
         loss: attributes.loss.clone(),
+        also: attributes.also.clone(),
         role,
         part,
     };

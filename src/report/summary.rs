@@ -10,6 +10,8 @@ use crate::run::Played;
 pub struct Summary {
     /// Drills that recovered, and all drills.
     pub drills: (usize, usize),
+    /// Control experiments that came out as they must, and all of them.
+    pub controls: (usize, usize),
     /// Doc tests that passed, and all of them.
     pub doc_tests: (usize, usize),
     /// Drills and doc tests that the instance cannot run.
@@ -42,9 +44,10 @@ impl Summary {
                 summary.not_applicable += 1;
                 continue;
             }
-            let count = match played.evidence.subject.cause {
-                Some(_) => &mut summary.drills,
-                None => &mut summary.doc_tests,
+            let count = match (&played.evidence.subject.cause, played.is_control) {
+                (Some(_), true) => &mut summary.controls,
+                (Some(_), false) => &mut summary.drills,
+                (None, _) => &mut summary.doc_tests,
             };
             count.1 += 1;
             count.0 += usize::from(verdict.is_good());
@@ -62,6 +65,10 @@ impl Summary {
 
     /// One line for people about a run.
     pub fn line(&self) -> String {
+        if self.controls.1 > 0 {
+            let (held, all) = self.controls;
+            return self.with_rest(vec![format!("{held}/{all} control experiments hold")]);
+        }
         self.with_rest(vec![
             format!("{}/{} drills recovered", self.drills.0, self.drills.1),
             format!("{}/{} doc tests passed", self.doc_tests.0, self.doc_tests.1),

@@ -27,6 +27,21 @@ pub(super) struct Drill<'a> {
 impl Drill<'_> {
     /// Plays the drill in a fresh session; `Ok` is always [`Verdict::Recovered`].
     pub(super) fn play(&self, recorder: &mut Recorder<'_>) -> Result<Verdict, Failed> {
+        let before = self.break_and_diagnose(recorder)?;
+        let recovered = self.recover(recorder)?;
+        recorder.begin(Stage::Invariant);
+        self.compare(recorder, before)?;
+        self.stop(recorder)?;
+        Ok(Verdict::Recovered {
+            ms: super::session::millis(recovered),
+        })
+    }
+
+    /// All that comes before the resolution; what the invariant printed.
+    pub(super) fn break_and_diagnose(
+        &self,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Option<String>, Failed> {
         start(self.instance, recorder)?;
         let settle = self.instance.map_or(Duration::ZERO, |i| i.settle);
         recorder.begin(Stage::Baseline);
@@ -50,13 +65,7 @@ impl Drill<'_> {
                 "a diagnosis step did not do what the page says",
             ));
         }
-        let recovered = self.recover(recorder)?;
-        recorder.begin(Stage::Invariant);
-        self.compare(recorder, before)?;
-        self.stop(recorder)?;
-        Ok(Verdict::Recovered {
-            ms: super::session::millis(recovered),
-        })
+        Ok(before)
     }
 
     fn bad(&self, bad: &BadStep<'_>, verdict: Verdict, title: &str) -> Failed {
@@ -121,9 +130,7 @@ impl Drill<'_> {
     fn recover(&self, recorder: &mut Recorder<'_>) -> Result<Duration, Failed> {
         recorder.begin(Stage::Resolve);
         let start = Instant::now();
-        if !self.limits.control
-            && let Some(bad) = recorder.steps(&self.cause.resolution)?
-        {
+        if let Some(bad) = recorder.steps(&self.cause.resolution)? {
             return Err(self.bad(
                 &bad,
                 Verdict::StepFailed,
@@ -134,16 +141,6 @@ impl Drill<'_> {
         let within = self.limits.patience(self.issue.resolve_within);
         let left = within.saturating_sub(start.elapsed());
         match poll(recorder, &self.issue.verification, left, Wanted::Pass)? {
-            Polled::Met if self.limits.control => Err(Failed::new(
-                Verdict::SelfHealed,
-                Finding::error(
-                    "self-healed",
-                    self.cause.place.clone(),
-                    format!("`{}` heals without its resolution", self.cause.name),
-                )
-                .note("so this drill does not prove that the resolution works")
-                .help("induce a fault that stays"),
-            )),
             Polled::Met => Ok(start.elapsed()),
             Polled::Bad(bad) => {
                 let title = format!(
@@ -175,7 +172,12 @@ impl Drill<'_> {
         }
     }
 
-    fn compare(&self, recorder: &mut Recorder<'_>, before: Option<String>) -> Result<(), Failed> {
+    /// Fails if the invariant no longer prints what it printed `before`.
+    pub(super) fn compare(
+        &self,
+        recorder: &mut Recorder<'_>,
+        before: Option<String>,
+    ) -> Result<(), Failed> {
         let (Some(before), Some(command)) =
             (before, self.instance.and_then(|i| i.invariant.as_deref()))
         else {
@@ -234,19 +236,21 @@ fn verdict_check(verdict: &Verdict) -> &'static str {
     }
 }
 
+/// What a polled verification is to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     Pass,
     Fail,
 }
 
-enum Polled<'s> {
+/// Whether it did.
+pub(super) enum Polled<'s> {
     Met,
     Bad(Box<BadStep<'s>>),
 }
 
 /// Runs the verification again and again until it does what is wanted, or the time is up.
-fn poll<'s>(
+pub(super) fn poll<'s>(
     recorder: &mut Recorder<'_>,
     steps: &'s [Step],
     within: Duration,

@@ -1,6 +1,7 @@
 //! Runs plans: the only room that starts processes.
 
 mod capture;
+mod control;
 mod doc_test;
 mod drill;
 mod driver;

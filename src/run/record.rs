@@ -21,6 +21,8 @@ pub struct Played {
     pub blessings: Vec<Blessing>,
     /// It was not run: stored evidence has the same inputs.
     pub reused: bool,
+    /// It was a control experiment.
+    pub is_control: bool,
 }
 
 /// An `{output}` fence, and what was printed instead of its text.

@@ -36,8 +36,6 @@ pub struct Limits {
     pub jobs: usize,
     /// Start no job after the first that is not good.
     pub fail_fast: bool,
-    /// Leave the resolutions out; a drill that recovers all the same is `self-healed`.
-    pub control: bool,
     /// Take what is printed for what `{output}` fences should hold.
     pub bless: bool,
     /// Upper bound of every `resolve-within`.
@@ -226,6 +224,7 @@ fn play<'a>(
         findings,
         blessings,
         reused: false,
+        is_control: job.control().is_some(),
     })))
 }
 
@@ -288,14 +287,19 @@ fn play_in_sandbox<'a>(
     let mut recorder = Recorder::new(session, surroundings.limits.bless);
     let instance = surroundings.instance;
     let ended = match job.drill() {
-        Some((issue, cause)) => Drill {
-            issue,
-            cause,
-            instance,
-            limits: surroundings.limits,
+        Some((issue, cause)) => {
+            let drill = Drill {
+                issue,
+                cause,
+                instance,
+                limits: surroundings.limits,
+            };
+            match job.control() {
+                None => drill.play(&mut recorder),
+                Some(control) => drill.experiment(control, &mut recorder),
+            }
+            .map(|verdict| (verdict, Vec::new()))
         }
-        .play(&mut recorder)
-        .map(|verdict| (verdict, Vec::new())),
         None => doc_test::play(&job.page().doc_test, instance, &mut recorder),
     };
     let (session, protocol) = recorder.finish();

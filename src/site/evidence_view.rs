@@ -18,6 +18,7 @@ struct Shown<'a> {
     isolation: &'a str,
     tool: &'a str,
     loss: Option<&'a str>,
+    also: &'a [(String, String)],
     stages: Vec<ShownStage>,
 }
 
@@ -49,6 +50,7 @@ pub(super) fn of_cause(page: &Page, cause: &Cause, view: &View<'_>) -> String {
     shown.state = name;
     shown.class = class;
     shown.loss = cause.loss.as_deref();
+    shown.also = &cause.also;
     fill("evidence.html", &shown)
 }
 

@@ -4,7 +4,8 @@ use super::card::{Mark, mark, minutes};
 use super::evidence_view::{speed, when};
 use super::page_view::{Edits, State, View};
 use super::template::fill;
-use super::text::relative;
+use super::text::{relative, time};
+use crate::evidence::Stage;
 use crate::finding::{Finding, did_you_mean};
 use crate::nav::{Matrix, Row};
 use crate::page::{Page, html_path};
@@ -93,7 +94,11 @@ struct DrillRow<'a> {
     title: &'a str,
     href: String,
     cause: &'a str,
+    number: u32,
     mark: Mark,
+    induce: String,
+    detect: String,
+    resolve: String,
     speed: String,
     target: String,
     when: String,
@@ -107,19 +112,25 @@ fn drills(own: &Page, view: &View<'_>) -> String {
         let to = page.html_path();
         for cause in &issue.causes {
             let state = view.state(page, cause);
-            let (speed, when) = match &state {
-                State::Verified(e) | State::Stale(e) | State::Failed(e) => (speed(e), when(e)),
-                State::Unknown => ("–".to_owned(), "–".to_owned()),
+            let evidence = match &state {
+                State::Verified(e) | State::Stale(e) | State::Failed(e) => Some(*e),
+                State::Unknown => None,
             };
+            let shown = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+            let took = |stage| shown(evidence.and_then(|e| e.took(stage)).map(time));
             rows.push(DrillRow {
                 page: address(own, &to, None),
                 title: page.title(),
                 href: address(own, &to, cause.id.as_deref()),
                 cause: &cause.name,
+                number: issue.number,
                 mark: mark(&state),
-                speed,
+                induce: took(Stage::Induce),
+                detect: took(Stage::Detect),
+                resolve: took(Stage::Resolve),
+                speed: shown(evidence.map(speed)),
                 target: minutes(target),
-                when,
+                when: shown(evidence.map(when)),
             });
         }
     }

@@ -133,7 +133,7 @@ fn data_lost_unless_declared() {
 }
 
 #[test]
-fn self_healed_with_control() {
+fn a_control_experiment_finds_what_heals_by_itself() {
     let heals = "```bash\necho down >/var/state; (sleep 0.3; echo up >/var/state) &\n```";
     Page {
         drill: heals,
@@ -142,11 +142,57 @@ fn self_healed_with_control() {
     .book()
     .run(&["test", "--control"])
     .status(1)
-    .says("self-healed");
+    .says("FAIL a.md: Switched off, left alone: self-healed")
+    .says("error[self-healed]");
     GOOD.book()
         .run(&["test", "--control"])
+        .status(0)
+        .says("ok   a.md: Switched off, left alone: stays-red")
+        .says("1/1 control experiments hold");
+}
+
+/// Two causes: the resolution of the second is `cure` and also sets up its own.
+fn two_causes(cure: &str, attributes: &str) -> Book {
+    let text = GOOD.text().replace(
+        "## Verification",
+        &format!("### Wrong word {{#word}}\n\n```bash {{danger{attributes}}}\n{cure}\n```\n\n## Verification"),
+    );
+    let drill = "\n### Wrong word\n\n```bash\necho odd >/var/state; touch /var/odd\n```\n";
+    let first = text.replace(
+        "```bash\necho up >/var/state\n```",
+        "```bash\n[ ! -e /var/odd ] && echo up >/var/state\n```",
+    );
+    Book::new().toml(INSTANCE).page(
+        "a.md",
+        &format!("{}{drill}", first.replace("\ndown\n", "\n...\n")),
+    )
+}
+
+#[test]
+fn the_resolution_of_another_cause_must_not_help_unless_the_page_says_so() {
+    let both = "rm -f /var/odd; echo up >/var/state";
+    two_causes(both, "").run(&["test"]).status(0);
+    two_causes(both, "")
+        .run(&["test", "--control"])
         .status(1)
-        .says("not-recovered");
+        .says("FAIL a.md: Switched off, resolved as `Wrong word`: cured-by-other")
+        .says("ok   a.md: Wrong word, resolved as `Switched off`: stays-red")
+        .says("3/4 control experiments hold");
+    two_causes(both, " also=\"Switched off: it writes the state anew\"")
+        .run(&["test", "--control"])
+        .status(0)
+        .says("cured-as-said")
+        .says("4/4 control experiments hold");
+    let own = "[ -e /var/odd ] && rm /var/odd && echo up >/var/state";
+    two_causes(own, " also=\"Switched off: it writes the state anew\"")
+        .run(&["test", "--control"])
+        .status(1)
+        .says("error[also-untrue]");
+    two_causes(own, " also=\"Switched of: it writes\"")
+        .run(&["check"])
+        .status(1)
+        .says("error[unknown-cause]")
+        .says("did you mean `Switched off`?");
 }
 
 #[test]
