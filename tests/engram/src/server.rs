@@ -190,7 +190,8 @@ fn listen((socket, address): (TcpSocket, SocketAddr)) -> Result<TcpListener, Ser
         .map_err(|source| ServerError::Address { address, source })
 }
 
-fn data_dir() -> PathBuf {
+/// Where the spaces are.
+pub(crate) fn data_dir() -> PathBuf {
     std::env::var_os("ENGRAM_DATA_DIR")
         .filter(|path| !path.is_empty())
         .map_or_else(|| "engram-data".into(), PathBuf::from)

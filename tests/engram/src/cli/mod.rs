@@ -6,6 +6,7 @@ mod memory;
 mod server;
 mod space;
 mod validate;
+mod validate_data;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -87,6 +88,12 @@ enum ConfigCommand {
 enum ValidateCommand {
     /// Check a configuration file.
     Config(FileArgument),
+    /// Read all that the spaces have on disk, and name each damaged file. Changes nothing; the server may run.
+    Data {
+        /// Only this space.
+        #[arg(short, long)]
+        space: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,6 +112,9 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     | Command::Config(ConfigCommand::Validate(file)) = &arguments.command
     {
         return validate::config(file.file.as_ref().unwrap_or(&path));
+    }
+    if let Command::Validate(ValidateCommand::Data { space }) = &arguments.command {
+        return validate_data::run(&crate::server::data_dir(), space.as_deref());
     }
     let loaded = configuration::load(&path)?;
     match arguments.command {

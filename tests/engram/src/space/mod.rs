@@ -5,5 +5,5 @@ mod registry;
 mod store;
 
 pub(crate) use id::{InvalidSpaceId, SpaceId};
-pub(crate) use registry::{Registry, SpaceError};
+pub(crate) use registry::{Registry, SpaceError, ids_in};
 pub(crate) use store::Space;

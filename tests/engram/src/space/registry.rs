@@ -149,20 +149,25 @@ impl Registry {
     }
 
     /// The ids of the directories in the data directory; names that are no ids go to `other`.
-    pub(crate) fn on_disk(&self, mut other: impl FnMut(&str)) -> io::Result<Vec<SpaceId>> {
-        let mut ids = Vec::new();
-        for entry in std::fs::read_dir(&self.data_dir)? {
-            let entry = entry?;
-            if !entry.file_type()?.is_dir() {
-                continue;
-            }
-            let name = entry.file_name();
-            match name.to_string_lossy().parse::<SpaceId>() {
-                Ok(id) => ids.push(id),
-                Err(_) => other(&name.to_string_lossy()),
-            }
-        }
-        ids.sort();
-        Ok(ids)
+    pub(crate) fn on_disk(&self, other: impl FnMut(&str)) -> io::Result<Vec<SpaceId>> {
+        ids_in(&self.data_dir, other)
     }
+}
+
+/// The ids of the directories in a data directory, in order; names that are no ids go to `other`.
+pub(crate) fn ids_in(data_dir: &Path, mut other: impl FnMut(&str)) -> io::Result<Vec<SpaceId>> {
+    let mut ids = Vec::new();
+    for entry in std::fs::read_dir(data_dir)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let name = entry.file_name();
+        match name.to_string_lossy().parse::<SpaceId>() {
+            Ok(id) => ids.push(id),
+            Err(_) => other(&name.to_string_lossy()),
+        }
+    }
+    ids.sort();
+    Ok(ids)
 }

@@ -3,10 +3,12 @@
 //! A new file is begun each time the space is opened; older ones are never changed, except that a record that a
 //! crash has cut off at the very end of the newest one is removed. Reading is strict: a damaged record is an error.
 
+mod examine;
 mod record;
 mod replay;
 mod writer;
 
+pub(crate) use examine::{Remark, examine};
 pub(crate) use replay::{ReplayError, replay};
 pub(crate) use writer::{WalWriter, WriteError};
 

@@ -130,7 +130,7 @@ pub(crate) fn replay(
     Ok(report)
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -144,13 +144,14 @@ fn cut(path: &Path, offset: usize) -> io::Result<()> {
 
 /// How a file ends.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Whole,
     ZeroPadding(usize),
     Torn(usize),
 }
 
-fn replay_file(
+/// Hands every memory of a file to `accept`; fails at the first damaged record, with its offset.
+pub(super) fn replay_file(
     bytes: &[u8],
     newest: bool,
     mut accept: impl FnMut(Memory),

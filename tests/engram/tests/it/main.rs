@@ -14,4 +14,5 @@ mod index;
 mod instance;
 mod spaces;
 mod start;
+mod validate_data;
 mod wal;
