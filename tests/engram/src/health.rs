@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Listening, Metrics};
 use crate::process::Process;
 use crate::space::Registry;
 
@@ -99,6 +99,7 @@ impl Health {
             .await
             .unwrap_or_else(|panic| vec![broken(&panic)]);
         findings.push(self.connectivity().await);
+        findings.push(self.grpc());
         let status = findings
             .iter()
             .map(|finding| finding.status)
@@ -188,6 +189,18 @@ impl Health {
                 return (Status::Healthy, "all indices can be used".to_owned());
             }
             (Status::Degraded, faults.join("; "))
+        })
+    }
+
+    /// HTTP goes on without gRPC, so that the server is not unhealthy.
+    fn grpc(&self) -> Finding {
+        measured("grpc", || match self.metrics.grpc() {
+            Listening::On => (Status::Healthy, "the server listens".to_owned()),
+            Listening::Off => (Status::Healthy, "disabled in the configuration".to_owned()),
+            Listening::Failed => (
+                Status::Degraded,
+                "the server does not listen; its log says why".to_owned(),
+            ),
         })
     }
 

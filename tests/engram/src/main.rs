@@ -6,12 +6,14 @@
 //!
 //! ```text
 //! cli ──▶ server ──▶ http ──▶ space ──▶ wal        config, log, metrics, health: beside them
+//!            └─────▶ grpc ──▶ the work of http
 //! ```
 
 mod cli;
 mod client;
 mod config;
 mod error_chain;
+mod grpc;
 mod health;
 mod http;
 mod index;

@@ -2,16 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
+use crate::grpc;
 use crate::health::Health;
 use crate::http::{self, Shared};
 use crate::metrics::Metrics;
@@ -37,6 +38,14 @@ pub(crate) enum ServerError {
         value: String,
         /// Why, and what is allowed.
         source: BindAddressError,
+    },
+    /// `grpc.address` is no address.
+    #[error("Invalid gRPC bind address '{value}'")]
+    GrpcBind {
+        /// As given.
+        value: String,
+        /// Why, and what is allowed.
+        source: GrpcAddressError,
     },
     /// Another program listens there, or we may not.
     #[error("Failed to bind to address {address}")]
@@ -83,23 +92,38 @@ pub(crate) enum ServerError {
 #[error("server.http_bind (or ENGRAM_HTTP_BIND) must be an IP address such as 127.0.0.1: {0}")]
 pub(crate) struct BindAddressError(std::net::AddrParseError);
 
-/// Runs the server until it is asked to stop. `port` 0 lets the kernel choose one.
-pub(crate) fn run(config: Config, port: u16) -> Result<(), ServerError> {
+/// Why an address for gRPC is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("grpc.address must be an IP address and a port such as 0.0.0.0:50051: {0}")]
+pub(crate) struct GrpcAddressError(std::net::AddrParseError);
+
+/// Where to listen; port 0 lets the kernel choose one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ports {
+    /// For HTTP.
+    pub(crate) http: u16,
+    /// For gRPC; `None` is the port of the configuration.
+    pub(crate) grpc: Option<u16>,
+}
+
+/// Runs the server until it is asked to stop.
+pub(crate) fn run(config: Config, ports: Ports) -> Result<(), ServerError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?
-        .block_on(serve(config, port))
+        .block_on(serve(config, ports))
 }
 
-async fn serve(config: Config, port: u16) -> Result<(), ServerError> {
+async fn serve(config: Config, ports: Ports) -> Result<(), ServerError> {
     tracing::info!(target: "engram", "Starting Engram server v{}", env!("CARGO_PKG_VERSION"));
     // Before anything else: whoever asks us to stop while the logs are read is heard, too.
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    let claimed = claim(bind_address(&config)?, port)?;
+    let claimed = claim(SocketAddr::new(bind_address(&config)?, ports.http))?;
+    let grpc_address = grpc_address(&config, ports.grpc)?;
     let data_dir = data_dir();
     let _lock = lock(&data_dir)?;
     tracing::info!(target: "engram", "Data directory: {}", data_dir.display());
@@ -108,43 +132,42 @@ async fn serve(config: Config, port: u16) -> Result<(), ServerError> {
     open_spaces(&registry, &config)?;
     let listener = listen(claimed)?;
     let address = listener.local_addr()?;
-    let pid_path = pid_file::path();
-    pid_file::write(&pid_path, address.port()).map_err(|source| ServerError::PidFile {
-        path: pid_path.clone(),
-        source,
-    })?;
-    announce(address);
-
     let shutdown = Arc::new(Notify::new());
     let health = Arc::new(Health::new(
         Arc::clone(&registry),
         Arc::clone(&metrics),
         address,
     ));
-    let shared = Shared {
+    let shared = Arc::new(Shared {
         registry: Arc::clone(&registry),
         metrics: Arc::clone(&metrics),
         health,
         config,
         shutdown: Arc::clone(&shutdown),
-    };
+    });
+    let (stopping, stop) = watch::channel(false);
+    let grpc = grpc::start(&shared, grpc_address, stop.clone());
+    let pid_path = pid_file::path();
+    pid_file::write(&pid_path, address.port()).map_err(|source| ServerError::PidFile {
+        path: pid_path.clone(),
+        source,
+    })?;
+    announce(address, grpc.address);
     tokio::spawn(log_snapshots(metrics));
     tokio::spawn(save_indices(Arc::clone(&registry)));
-    let draining = Arc::new(Notify::new());
-    let begun = Arc::clone(&draining);
-    let stop = async move {
+    let asked = async move {
         let reason = tokio::select! {
             _ = terminate.recv() => "SIGTERM received",
             _ = interrupt.recv() => "SIGINT received",
             () = shutdown.notified() => "shutdown requested",
         };
         tracing::info!(target: "engram", "{reason}, shutting down gracefully");
-        begun.notify_one();
+        stopping.send_replace(true);
     };
-    let served = axum::serve(listener, http::router(Arc::new(shared))).with_graceful_shutdown(stop);
+    let served = axum::serve(listener, http::router(shared)).with_graceful_shutdown(asked);
     tokio::select! {
-        result = served => result?,
-        () = drained(&draining) => tracing::warn!(target: "engram", "Requests still open after {DRAIN:?}, closing them"),
+        (result, ()) = async { tokio::join!(served, grpc.ended()) } => result?,
+        () = drained(stop) => tracing::warn!(target: "engram", "Requests still open after {DRAIN:?}, closing them"),
     }
     flush(&registry);
     pid_file::remove(&pid_path, std::process::id().cast_signed());
@@ -152,8 +175,9 @@ async fn serve(config: Config, port: u16) -> Result<(), ServerError> {
     Ok(())
 }
 
-async fn drained(draining: &Notify) {
-    draining.notified().await;
+async fn drained(mut stop: watch::Receiver<bool>) {
+    // The sender lives as long as the server is not asked to stop.
+    let _stopping = stop.wait_for(|stopping| *stopping).await;
     tokio::time::sleep(DRAIN).await;
 }
 
@@ -165,11 +189,24 @@ fn bind_address(config: &Config) -> Result<IpAddr, ServerError> {
     })
 }
 
+/// Where gRPC listens, if it shall: the port of the command line wins over the file's.
+fn grpc_address(config: &Config, port: Option<u16>) -> Result<Option<SocketAddr>, ServerError> {
+    if !config.grpc.enabled {
+        return Ok(None);
+    }
+    let value = &config.grpc.address;
+    let mut address: SocketAddr = value.parse().map_err(|error| ServerError::GrpcBind {
+        value: value.clone(),
+        source: GrpcAddressError(error),
+    })?;
+    address.set_port(port.unwrap_or(address.port()));
+    Ok(Some(address))
+}
+
 /// Takes the port without listening, so that clients are refused, and not kept waiting, while the logs are read.
-fn claim(ip: IpAddr, port: u16) -> Result<(TcpSocket, SocketAddr), ServerError> {
-    let address = SocketAddr::new(ip, port);
+pub(crate) fn claim(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), ServerError> {
     let claim = || {
-        let socket = if ip.is_ipv4() {
+        let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
             TcpSocket::new_v6()?
@@ -184,7 +221,10 @@ fn claim(ip: IpAddr, port: u16) -> Result<(TcpSocket, SocketAddr), ServerError> 
         .map_err(|source| ServerError::Address { address, source })
 }
 
-fn listen((socket, address): (TcpSocket, SocketAddr)) -> Result<TcpListener, ServerError> {
+/// Listens where a port was claimed.
+pub(crate) fn listen(
+    (socket, address): (TcpSocket, SocketAddr),
+) -> Result<TcpListener, ServerError> {
     socket
         .listen(BACKLOG)
         .map_err(|source| ServerError::Address { address, source })
@@ -238,19 +278,22 @@ fn open_spaces(registry: &Registry, config: &Config) -> Result<(), ServerError> 
     Ok(())
 }
 
-fn announce(address: SocketAddr) {
-    let host = if address.ip().is_unspecified() {
-        "127.0.0.1".to_owned()
-    } else {
-        address.ip().to_string()
-    };
-    let url = format!(
-        "http://{}",
-        SocketAddr::new(host.parse().unwrap_or(address.ip()), address.port())
-    );
+fn announce(address: SocketAddr, grpc: Option<SocketAddr>) {
+    let url = format!("http://{}", reachable(address));
     tracing::info!(target: "engram", "Engram server started successfully!");
     tracing::info!(target: "engram", "HTTP API: {url}");
+    if let Some(address) = grpc {
+        tracing::info!(target: "engram", "gRPC: {}", reachable(address));
+    }
     tracing::info!(target: "engram", "Health: {url}/health");
+}
+
+/// Where a client on this host finds a server that listens at an address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    address
 }
 
 async fn log_snapshots(metrics: Arc<Metrics>) {

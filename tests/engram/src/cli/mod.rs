@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::config as configuration;
+use crate::server::Ports;
 
 /// Engram: the reference test instance of the operations runbook.
 #[derive(Debug, Parser)]
@@ -34,6 +35,9 @@ enum Command {
         /// The HTTP port; 0 lets the system choose one.
         #[arg(short, long, default_value_t = 7432)]
         port: u16,
+        /// The gRPC port, in place of the one in the configuration [default: 50051]; 0 lets the system choose one.
+        #[arg(short, long)]
+        grpc_port: Option<u16>,
     },
     /// Stop the server that the PID file names.
     Stop {
@@ -118,9 +122,16 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     }
     let loaded = configuration::load(&path)?;
     match arguments.command {
-        Command::Start { port } => {
+        Command::Start { port, grpc_port } => {
             crate::log::start(arguments.log_level);
-            server::start(&path, loaded, port)
+            server::start(
+                &path,
+                loaded,
+                Ports {
+                    http: port,
+                    grpc: grpc_port,
+                },
+            )
         }
         Command::Stop { force } => server::stop(force),
         Command::Status { json } => {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Finding, Findings, Severity, read};
 use crate::pid_file::{self, Entry};
+use crate::server::Ports;
 use crate::{client, out, server};
 
 /// How long `stop` waits after asking, and again after SIGTERM.
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct NotServed(#[source] Findings);
 
 /// Runs the server.
-pub(super) fn start(path: &Path, config: Config, port: u16) -> Result<(), Box<dyn Error>> {
+pub(super) fn start(path: &Path, config: Config, ports: Ports) -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let (_, findings) = read(path, &text);
     let findings: Vec<Finding> = findings
@@ -31,7 +32,7 @@ pub(super) fn start(path: &Path, config: Config, port: u16) -> Result<(), Box<dy
     if !findings.is_empty() {
         return Err(NotServed(Findings(findings)).into());
     }
-    Ok(server::run(config, port)?)
+    Ok(server::run(config, ports)?)
 }
 
 /// Asks the server to stop, then tells it to, then kills it. That there is none is no error.

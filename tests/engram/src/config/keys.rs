@@ -3,6 +3,8 @@
 //! All keys of the real server are here, so that a production file is checked as a whole. The server itself uses
 //! only those that `Config` has.
 
+use std::net::{IpAddr, SocketAddr};
+
 use toml::de::DeValue;
 
 use crate::space::SpaceId;
@@ -14,6 +16,8 @@ pub(crate) enum Kind {
     Text,
     /// Checked by `validate config` and by `start`, but no reason for other commands to fail.
     IpAddress,
+    /// Checked like an IP address.
+    SocketAddress,
     SpaceId,
     SpaceIds,
     Texts,
@@ -26,14 +30,19 @@ pub(crate) enum Kind {
 }
 
 /// Sections of the specification that this server does not read yet. Whatever they hold is accepted.
-pub(crate) const UNREAD_SECTIONS: [&str; 3] = ["validation", "consolidation", "grpc"];
+pub(crate) const UNREAD_SECTIONS: [&str; 2] = ["validation", "consolidation"];
 
 const COUNT: Kind = Kind::Integer(0, i64::MAX);
 
 /// Every key with its section.
-pub(crate) const KEYS: [(&str, Kind); 59] = [
+pub(crate) const KEYS: [(&str, Kind); 64] = [
     ("feature_flags.spreading_api_beta", Kind::Bool),
     ("server.http_bind", Kind::IpAddress),
+    ("grpc.enabled", Kind::Bool),
+    ("grpc.address", Kind::SocketAddress),
+    ("grpc.tls.enabled", Kind::Bool),
+    ("grpc.tls.cert_path", Kind::Text),
+    ("grpc.tls.key_path", Kind::Text),
     ("memory_spaces.default_space", Kind::SpaceId),
     ("memory_spaces.bootstrap_spaces", Kind::SpaceIds),
     ("persistence.data_root", Kind::Text),
@@ -108,6 +117,9 @@ impl Kind {
             Self::IpAddress => {
                 "an IP address in quotes, such as \"127.0.0.1\" or \"0.0.0.0\"".into()
             }
+            Self::SocketAddress => {
+                "an IP address and a port in quotes, such as \"0.0.0.0:50051\"".into()
+            }
             Self::SpaceId => "a space id: 3 to 64 of a-z, 0-9, _ and -".into(),
             Self::SpaceIds => "a list of space ids, each 3 to 64 of a-z, 0-9, _ and -".into(),
             Self::Texts => "a list of texts in quotes".into(),
@@ -124,7 +136,7 @@ impl Kind {
         let text = value.as_str();
         match self {
             Self::Bool => value.as_bool().is_some(),
-            Self::Text | Self::IpAddress => text.is_some(),
+            Self::Text | Self::IpAddress | Self::SocketAddress => text.is_some(),
             Self::SpaceId => text.is_some_and(is_space_id),
             Self::SpaceIds => texts(value).is_some_and(|ids| ids.iter().all(|id| is_space_id(id))),
             Self::Texts => texts(value).is_some(),
@@ -134,6 +146,17 @@ impl Kind {
             Self::Share => number(value).is_some_and(|number| (0.0..=1.0).contains(&number)),
             Self::Duration => text.is_some_and(is_duration),
             Self::OneOf(words) => text.is_some_and(|text| words.contains(&text)),
+        }
+    }
+}
+
+impl Kind {
+    /// Would `start` take a text that `accepts` let pass?
+    pub(crate) fn starts_with(self, text: &str) -> bool {
+        match self {
+            Self::IpAddress => text.parse::<IpAddr>().is_ok(),
+            Self::SocketAddress => text.parse::<SocketAddr>().is_ok(),
+            _ => true,
         }
     }
 }

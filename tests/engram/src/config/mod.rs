@@ -2,12 +2,14 @@
 //!
 //! There need not be one. If there is, every command reads it first, and fails if it is broken.
 
+mod grpc;
 mod keys;
 mod reader;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use grpc::{GrpcConfig, TlsConfig};
 pub(crate) use reader::{Finding, Severity, read};
 
 use crate::index;
@@ -18,6 +20,8 @@ use crate::space::SpaceId;
 pub(crate) struct Config {
     /// The address to listen on. Checked at the start only, as the real server does.
     pub(crate) http_bind: String,
+    /// The sections `[grpc]` and `[grpc.tls]`.
+    pub(crate) grpc: GrpcConfig,
     /// The space of requests that name none.
     pub(crate) default_space: SpaceId,
     /// The spaces that are opened at the start.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::Config;
 use super::keys::{self, KEYS, Kind, UNREAD_SECTIONS};
+use super::{Config, GrpcConfig};
 use crate::space::SpaceId;
 
 /// How bad a finding is.
@@ -80,6 +80,7 @@ impl Default for Config {
             default_space: default,
             hot_capacity: 100_000,
             indices: crate::index::Settings::default(),
+            grpc: GrpcConfig::default(),
             spreading_api_beta: true,
         }
     }
@@ -133,11 +134,7 @@ impl Reader<'_> {
             self.find(Severity::Error, span, refusal);
             return;
         }
-        if matches!(kind, Kind::IpAddress)
-            && value
-                .as_str()
-                .is_none_or(|text| text.parse::<std::net::IpAddr>().is_err())
-        {
+        if !kind.starts_with(value.as_str().unwrap_or_default()) {
             self.find(Severity::AtStart, span, refusal);
         } else if let Some(feature) = not_served(name, value) {
             let message = format!("{name} = {as_written}: this server does not have {feature}");
@@ -177,7 +174,7 @@ impl Reader<'_> {
                 let ids = keys::texts(value).unwrap_or_default();
                 config.bootstrap_spaces = ids.iter().filter_map(|id| id.parse().ok()).collect();
             }
-            _ => {}
+            _ => config.grpc.keep(name, value),
         }
     }
 

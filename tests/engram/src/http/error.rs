@@ -15,7 +15,8 @@ pub(crate) struct ApiError {
     /// The HTTP status.
     pub(crate) status: StatusCode,
     code: &'static str,
-    message: String,
+    /// What is wrong, in words.
+    pub(crate) message: String,
 }
 
 impl ApiError {

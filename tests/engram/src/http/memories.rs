@@ -14,6 +14,7 @@ use super::Shared;
 use super::error::ApiError;
 use super::operation::{on_space, space_of};
 use crate::memory::{EMBEDDING_DIMENSIONS, Memory};
+use crate::space::SpaceId;
 
 const DEFAULT_CONFIDENCE: f64 = 0.7;
 const DEFAULT_LIMIT: usize = 100;
@@ -21,13 +22,13 @@ const DEFAULT_LIMIT: usize = 100;
 /// The body of `POST /api/v1/memories/remember`. Other fields are ignored, as the real server does.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Remember {
-    content: String,
-    id: Option<String>,
-    embedding: Option<Vec<f32>>,
-    confidence: Option<f64>,
+    pub(crate) content: String,
+    pub(crate) id: Option<String>,
+    pub(crate) embedding: Option<Vec<f32>>,
+    pub(crate) confidence: Option<f64>,
     #[serde(default)]
-    tags: Vec<String>,
-    memory_space_id: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) memory_space_id: Option<String>,
 }
 
 /// `?space=` alone.
@@ -60,14 +61,24 @@ pub(crate) async fn remember(
         query.space.as_deref(),
         body.memory_space_id.as_deref(),
     )?;
+    let answer = stored(&keep(&shared, space, body).await?);
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Stores what a client sent, over whichever protocol. Returns when it is on the disk.
+pub(crate) async fn keep(
+    shared: &Arc<Shared>,
+    space: SpaceId,
+    body: Remember,
+) -> Result<Memory, ApiError> {
     let memory = memory_of(body)?;
     tracing::info!(target: "engram_cli::api", "Processing remember request for memory '{}'", memory.id);
-    let answer = stored(&memory);
-    on_space(&shared, "remember", space, move |space| {
+    let kept = memory.clone();
+    on_space(shared, "remember", space, move |space| {
         Ok(space.store(memory)?)
     })
     .await?;
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok(kept)
 }
 
 /// `POST /api/v1/memories`: takes only `content` and `confidence`, like the real server.

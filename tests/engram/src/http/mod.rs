@@ -2,15 +2,13 @@
 //!
 //! Unknown paths are 404 and wrong methods 405, both without a body; wrong content types, JSON and shapes are
 //! 415, 400 and 422 with a line of text. That is what axum does, in the real server too.
-//!
-//! gRPC is not served yet. Nothing listens on port 50051, and the command line has no `--grpc-port`.
 
-mod error;
+pub(crate) mod error;
 mod indices;
-mod memories;
-mod operation;
-mod query;
-mod recall;
+pub(crate) mod memories;
+pub(crate) mod operation;
+pub(crate) mod query;
+pub(crate) mod recall;
 mod spaces;
 mod system;
 

@@ -33,9 +33,7 @@ pub(crate) async fn query(
 ) -> Result<Json<Value>, ApiError> {
     let started = Instant::now();
     let space = space_of_query(&shared, &headers, body.memory_space_id.as_deref())?;
-    let result = episodes(&shared, &space, &body.query_text);
-    count(&shared, "query", &space, &result, started.elapsed());
-    let episodes = result?;
+    let episodes = run(&shared, &space, &body.query_text)?;
     let lowest = episodes
         .iter()
         .map(|memory| memory.confidence)
@@ -56,6 +54,14 @@ pub(crate) async fn query(
         "total_count": episodes.len(),
         "execution_time_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     })))
+}
+
+/// Runs and counts a query, over whichever protocol it came.
+pub(crate) fn run(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Memory>, ApiError> {
+    let started = Instant::now();
+    let result = episodes(shared, id, text);
+    count(shared, "query", id, &result, started.elapsed());
+    result
 }
 
 fn episodes(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Memory>, ApiError> {

@@ -13,8 +13,10 @@ use super::error::ApiError;
 use super::memories::{category, summary};
 use super::operation::{on_space, space_of};
 use crate::memory::Memory;
+use crate::space::SpaceId;
 
-const DEFAULT_LIMIT: usize = 10;
+/// Memories that a cue finds if the client does not say how many it wants.
+pub(crate) const DEFAULT_LIMIT: usize = 10;
 
 /// The query of both routes.
 #[derive(Debug, Deserialize)]
@@ -81,10 +83,20 @@ async fn find(
         .or(cue.cue)
         .ok_or_else(|| ApiError::bad_request("Give a cue: ?query=words"))?;
     let limit = cue.limit.or(cue.max_results).unwrap_or(DEFAULT_LIMIT);
-    let words = text.clone();
-    let memories = on_space(shared, operation, space, move |space| {
-        Ok(space.find(&words, limit))
-    })
-    .await?;
+    let memories = find_in(shared, space, operation, text.clone(), limit).await?;
     Ok((text, memories))
+}
+
+/// The memories of a space that a cue finds, over whichever protocol it came.
+pub(crate) async fn find_in(
+    shared: &Arc<Shared>,
+    space: SpaceId,
+    operation: &'static str,
+    cue: String,
+    limit: usize,
+) -> Result<Vec<Memory>, ApiError> {
+    on_space(shared, operation, space, move |space| {
+        Ok(space.find(&cue, limit))
+    })
+    .await
 }

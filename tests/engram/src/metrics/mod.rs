@@ -58,6 +58,19 @@ struct Inner {
     recovery_failures: u64,
     recovery_duration: Histogram,
     recent: Recent,
+    grpc: Listening,
+}
+
+/// Whether the server listens for gRPC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Listening {
+    /// The configuration says that it should not.
+    #[default]
+    Off,
+    /// It should, but cannot, or does so no longer.
+    Failed,
+    /// It does.
+    On,
 }
 
 impl Metrics {
@@ -98,6 +111,16 @@ impl Metrics {
     /// Operations of the last `window` that ended with 5xx, and all of them.
     pub(crate) fn recent_errors(&self, window: Duration) -> (usize, usize) {
         self.lock().recent.errors(window)
+    }
+
+    /// Notes whether the server listens for gRPC.
+    pub(crate) fn set_grpc(&self, grpc: Listening) {
+        self.lock().grpc = grpc;
+    }
+
+    /// Does the server listen for gRPC?
+    pub(crate) fn grpc(&self) -> Listening {
+        self.lock().grpc
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

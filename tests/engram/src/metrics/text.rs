@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::{BUCKETS, Histogram, Inner, Metrics};
+use super::{BUCKETS, Histogram, Inner, Listening, Metrics};
 use crate::index;
 use crate::process::Process;
 use crate::space::{Registry, SpaceId};
@@ -22,12 +22,24 @@ pub(crate) fn exposition(metrics: &Metrics, registry: &Registry) -> String {
         &[("version", env!("CARGO_PKG_VERSION"))],
         1,
     );
+    grpc(&mut text, metrics.grpc());
     operations(&mut text, &metrics.lock());
     recovery(&mut text, &metrics.lock());
     spaces(&mut text, registry);
     indices(&mut text, registry);
     process(&mut text, &Process::read());
     text
+}
+
+fn grpc(text: &mut String, listening: Listening) {
+    let name = "engram_grpc_up";
+    family(
+        text,
+        name,
+        "gauge",
+        "1 while the server listens for gRPC; 0 if it cannot, or shall not.",
+    );
+    sample(text, name, &[], u8::from(listening == Listening::On));
 }
 
 fn operations(text: &mut String, inner: &Inner) {

@@ -83,6 +83,12 @@ impl Host {
     /// Starts a server and waits until it listens.
     #[track_caller]
     pub(crate) fn start(&self) -> Server {
+        self.start_with(&["--grpc-port", "0"])
+    }
+
+    /// The same with further arguments.
+    #[track_caller]
+    pub(crate) fn start_with(&self, arguments: &[&str]) -> Server {
         let log = std::fs::File::options()
             .append(true)
             .create(true)
@@ -91,6 +97,7 @@ impl Host {
         let child = self
             .command(Path::new(ENGRAM))
             .args(["start", "--port", "0"])
+            .args(arguments)
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()

@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+mod grpc;
 mod host;
 mod host_unit;
 mod http;
