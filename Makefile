@@ -4,7 +4,7 @@
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
 PROGRAMS = bwrap:bubblewrap curl:curl git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof \
 	nc:netcat-openbsd promtool:prometheus ps:procps redis-server:redis-server \
-	shellcheck:shellcheck zstd:zstd cc:gcc
+	shellcheck:shellcheck socat:socat zstd:zstd cc:gcc
 
 setup:
 	@missing=""; for pair in $(PROGRAMS); do \
