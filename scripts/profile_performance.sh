@@ -1,0 +1,573 @@
+#!/usr/bin/env bash
+# Usage: profile_performance.sh [OPTIONS] [SECONDS]
+#
+# Watches a running Engram server for SECONDS (60) and says what it spends its time on: computing, waiting for a
+# processor, waiting for a disk, or nothing of these; and whether its memory grows. Each finding names a page.
+# It reads /proc once a second and asks /health/alive; nothing is changed. With the rights of another user than the
+# server's, some values are N/A: run it with sudo.
+#
+# Options:
+#   -o, --output DIR   where the files go                (./profile-<time>, made if it is missing)
+#       --pid PID      the server, if several run
+#       --url URL      the server's address              (ENGRAM_URL, else http://localhost:7432)
+#       --no-perf      do not sample functions with perf, even if that is installed and allowed
+#       --json         print the summary as JSON; the files stay text
+#   -h, --help         print this text
+#
+# The files: summary.txt (what is printed), cpu.txt, memory_usage.txt, io.txt, descriptors.txt, latency.txt,
+# operations.txt, perf.txt (only if perf could sample), samples.tsv (every value of every second).
+# Ctrl-C ends the watching early; what was seen until then is reported.
+#
+# Exit status; the worst finding decides:
+#   0   nothing stands out
+#   1   something does
+#   2   no server runs, it has ended meanwhile, or the files could not be written
+#   64  wrong usage
+
+set -uo pipefail
+here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$here/lib.sh"
+
+# From these values on, something stands out. The environment may set others.
+readonly CPU_HIGH="${ENGRAM_CPU_HIGH:-80}"                # percent of the processors that the server may use
+readonly MACHINE_HIGH="${ENGRAM_MACHINE_HIGH:-90}"        # percent of all processors
+readonly CPU_WAIT_HIGH="${ENGRAM_CPU_WAIT_HIGH:-30}"      # percent of the time that threads want to run
+readonly DISK_WAIT_HIGH="${ENGRAM_DISK_WAIT_HIGH:-10}"    # percent of the samples with a thread that waits for a disk
+readonly DISK_BUSY_HIGH="${ENGRAM_DISK_BUSY_HIGH:-90}"    # percent of the time that the disk works
+readonly DISK_FULL="${ENGRAM_DISK_CRITICAL:-90}"          # percent
+readonly GROWTH_HIGH_MB="${ENGRAM_GROWTH_HIGH_MB:-10}"    # MB a minute
+readonly DESCRIPTORS_HIGH="${ENGRAM_DESCRIPTORS_CRITICAL:-80}"
+readonly SLOW_MS="${ENGRAM_SLOW_MS:-100}"
+
+# ---- arguments ----------------------------------------------------------------------------------
+
+url="${ENGRAM_URL:-http://localhost:7432}"
+output='' pid='' with_perf=true as_json=false seconds=''
+
+while [ "$#" -gt 0 ]; do
+  case $1 in
+    -h | --help) print_help "${BASH_SOURCE[0]}"; exit "$EXIT_OK" ;;
+    --json) as_json=true; shift; continue ;;
+    --no-perf) with_perf=false; shift; continue ;;
+    -o | --output) output=$(option_value "$1" "$#" "${2-}") || exit ;;
+    --pid) pid=$(option_value "$1" "$#" "${2-}") || exit ;;
+    --url) url=$(option_value "$1" "$#" "${2-}") || exit ;;
+    -*) usage_error "unknown option $1" ;;
+    *)
+      [ -z "$seconds" ] || usage_error "one number of seconds, not two: $seconds, $1"
+      seconds=$1
+      shift
+      continue
+      ;;
+  esac
+  shift 2
+done
+seconds=${seconds:-60}
+if [[ ! $seconds =~ ^[1-9][0-9]{0,4}$ ]] || [ "$seconds" -lt 2 ] || [ "$seconds" -gt 86400 ]; then
+  usage_error "SECONDS is a whole number from 2 to 86400, not $seconds"
+fi
+[[ $pid =~ ^[0-9]{0,9}$ ]] || usage_error "--pid takes a process number, not $pid"
+[[ $url =~ ^https?://[^/]+ ]] || usage_error "--url takes an address such as http://localhost:7432, not $url"
+url=${url%/}
+stamp=$(date -u +%Y%m%dT%H%M%SZ)
+output=${output:-./profile-$stamp}
+
+need awk curl grep ps
+
+work=$(mktemp -d) || fail "cannot make a temporary directory" "free some space in ${TMPDIR:-/tmp}"
+perf_pid='' interrupted=0 made_output=false
+# shellcheck disable=SC2317  # A trap calls it.
+finish() {
+  [ -z "$perf_pid" ] || kill -TERM "$perf_pid" 2>/dev/null
+  wait
+  rm -rf -- "$work"
+  if "$made_output"; then rmdir -- "$output" 2>/dev/null; fi
+}
+trap finish EXIT
+trap 'interrupted=130' INT
+trap 'interrupted=143' TERM HUP
+
+# ---- the server ---------------------------------------------------------------------------------
+
+if [ -z "$pid" ]; then
+  mapfile -t servers < <(server_pids)
+  case ${#servers[@]} in
+    0) fail 'no Engram server is running' "sudo systemctl start engram; $(page_url issues/wont-start diagnosis)" ;;
+    1) pid=${servers[0]} ;;
+    *) fail "${#servers[@]} servers run: ${servers[*]}" "choose one with --pid; two on one data directory lose data: $(page_url known-behaviour f4)" ;;
+  esac
+fi
+[ -r "/proc/$pid/stat" ] || fail "there is no process $pid" "see: pgrep -a engram"
+if [ ! -d "$output" ]; then
+  mkdir -- "$output" 2>/dev/null || fail "cannot make the directory $output" "choose another one with --output DIR"
+  made_output=true
+fi
+[ -w "$output" ] || fail "cannot write into $output" "choose another directory with --output DIR"
+
+hertz=$(getconf CLK_TCK)
+data_dir=$(data_dir_of "$pid") || data_dir=''
+
+# The name of the disk under a directory, as /proc/diskstats has it; fails where there is none, as on a tmpfs.
+disk_of() {
+  local device
+  [ -d "$1" ] || return 1
+  device=$(stat -c %d -- "$1" 2>/dev/null) || return 1
+  awk -v major=$((device >> 8 & 0xfff)) -v minor=$((device & 0xff | device >> 12 & 0xfff00)) \
+    '$1 == major && $2 == minor { print $3; found = 1 } END { exit !found }' /proc/diskstats 2>/dev/null
+}
+disk=$(disk_of "$data_dir") || disk=''
+
+# The file in which the kernel counts how often the processes of the server's group were held back.
+quota_file() {
+  local path
+  path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup" 2>/dev/null)
+  [ -r "/sys/fs/cgroup$path/cpu.stat" ] && { printf '%s\n' "/sys/fs/cgroup$path/cpu.stat"; return 0; }
+  path=$(sed -n 's/^[0-9]*:[a-z,]*\bcpu\b[a-z,]*://p' "/proc/$pid/cgroup" 2>/dev/null)
+  [ -r "/sys/fs/cgroup/cpu$path/cpu.stat" ] && printf '%s\n' "/sys/fs/cgroup/cpu$path/cpu.stat"
+}
+quota=$(quota_file) || quota=''
+
+# Nanoseconds for which the quota has held the server back; empty if the kernel does not tell.
+held_back() {
+  [ -n "$quota" ] && awk '$1 == "throttled_usec" { print $2 * 1000 } $1 == "throttled_time" { print $2 }' "$quota" 2>/dev/null
+}
+
+# ---- looking ------------------------------------------------------------------------------------
+
+# One second: a line "S" with the values of the process and the machine, and a line "t" for each thread.
+# A value that may not be read, or that this kernel does not have, is "-".
+sample() {
+  local now answer descriptors='-' list
+  answer=$(curl --disable --silent --output /dev/null --write-out '%{http_code} %{time_total}' --connect-timeout 1 \
+    --max-time 2 "$url/health/alive") || true
+  if [ -r "/proc/$pid/fd" ] && list=$(ls -f "/proc/$pid/fd" 2>/dev/null); then
+    descriptors=$(($(wc -l <<<"$list") - 2))
+  fi
+  now=$(date +%s%N)
+  grep -s -H '' "/proc/$pid/stat" "/proc/$pid/status" "/proc/$pid/io" "/proc/$pid"/task/*/{stat,schedstat,status} \
+    /proc/loadavg /proc/stat /proc/diskstats /proc/pressure/{cpu,io,memory} |
+    awk -v now="$now" -v pid="$pid" -v disk="$disk" -v fds="$descriptors" -v answer="$answer" '
+      function known(key) { return (key in value) ? value[key] : "-" }
+      {
+        colon = index($0, ":"); path = substr($0, 1, colon - 1); line = substr($0, colon + 1)
+        file = path; sub(/.*\//, "", file)
+        n = split(line, f, " ")
+        if (index(path, "/task/")) {
+          tid = path; sub(/.*\/task\//, "", tid); sub(/\/.*/, "", tid)
+          if (file == "stat") {
+            match(line, /\(.*\)/); name[tid] = substr(line, RSTART + 1, RLENGTH - 2); gsub(/[ \t]/, "_", name[tid])
+            split(substr(line, RSTART + RLENGTH + 1), f, " ")
+            state[tid] = f[1]; ticks[tid] = f[12] + f[13]
+            if (f[1] == "D") waiting++
+          } else if (file == "schedstat") { run[tid] = f[1]; wait[tid] = f[2] }
+          else if (f[1] == "voluntary_ctxt_switches:") voluntary[tid] = f[2]
+          else if (f[1] == "nonvoluntary_ctxt_switches:") forced[tid] = f[2]
+        } else if (path == "/proc/" pid "/stat") {
+          match(line, /\(.*\)/); split(substr(line, RSTART + RLENGTH + 1), f, " ")
+          value["state"] = f[1]; value["ticks"] = f[12] + f[13]; value["faults"] = f[10]; value["nice"] = f[17]
+        } else if (path == "/proc/" pid "/status") { sub(/:/, "", f[1]); value[f[1]] = f[2] }
+        else if (index(path, "/pressure/")) { if (f[1] == "some") { sub(/total=/, "", f[n]); value["some_" file] = f[n] } }
+        else if (file == "io") { sub(/:/, "", f[1]); value[f[1]] = f[2] }
+        else if (file == "loadavg") value["load"] = f[1]
+        else if (path == "/proc/stat" && f[1] == "cpu") {
+          for (i = 2; i <= 9; i++) total += f[i]
+          value["total"] = total; value["iowait"] = f[6]; value["steal"] = f[9]; value["busy"] = total - f[5] - f[6]
+        } else if (file == "diskstats" && disk != "" && f[3] == disk) value["disk"] = f[13]
+      }
+      END {
+        if (!("ticks" in value) || value["state"] ~ /[ZX]/) exit 1
+        split("state ticks faults nice RssAnon RssFile VmSwap Threads read_bytes write_bytes syscr syscw load busy total " \
+          "iowait steal some_cpu some_io some_memory disk", keys, " ")
+        printf "S\t%s", now
+        for (i = 1; i <= 21; i++) printf "\t%s", known(keys[i])
+        split(answer, f, " ")
+        printf "\t%d\t%s\t%s\t%s\n", waiting, fds, f[1], f[2]
+        for (tid in name) printf "t\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", now, tid, state[tid], ticks[tid], \
+          (tid in run) ? run[tid] : "-", (tid in wait) ? wait[tid] : "-", voluntary[tid] + 0, forced[tid] + 0, name[tid]
+      }' >>"$work/samples.tsv"
+}
+
+# The processor time of every process: PID, ticks, name.
+all_processes() {
+  grep -s -h '' /proc/[0-9]*/stat | awk '{
+    match($0, /\(.*\)/); name = substr($0, RSTART + 1, RLENGTH - 2); gsub(/[ \t]/, "_", name)
+    split(substr($0, RSTART + RLENGTH + 1), f, " "); print $1, f[12] + f[13], name }' >"$work/processes.$1"
+}
+
+# How often and how long each operation ran since the start: OPERATION COUNT SECONDS.
+operations() {
+  curl --disable --silent --max-time 3 --max-filesize 20000000 --header 'Accept: text/plain' "$url/metrics/prometheus" 2>/dev/null |
+    awk '
+      /^engram_memory_operation_duration_seconds_(sum|count)[{ ]/ && match($0, /operation="[^"]*"/) {
+        operation = substr($0, RSTART + 11, RLENGTH - 12)
+        if (/_seconds_sum/) sum[operation] += $NF; else count[operation] += $NF
+      }
+      END { for (operation in count) printf "%s %.0f %.6f\n", operation, count[operation], sum[operation] }' >"$work/operations.$1"
+}
+
+# ---- what was seen ------------------------------------------------------------------------------
+
+# The first words of a file of the profile.
+heading() {
+  printf '# %s: process %s, %s, %s s\n' "$1" "$pid" "$stamp" "$took"
+}
+
+# Facts as shell words NAME=VALUE, and the tables cpu, memory_usage, io, descriptors and latency. One pass.
+analyse() {
+  awk -F '\t' -v hertz="$hertz" -v out="$work/out" -v allowed="$allowed" '
+    function delta(new, old) { return (new == "-" || old == "-") ? "-" : new - old }
+    function rate(d, s) { return (d == "-") ? "-" : sprintf("%.0f", d / s) }
+    function share(d, whole) { return (d == "-" || whole <= 0) ? "-" : sprintf("%.1f", 100 * d / whole) }
+    function fact(name, value) { print name "=" value }
+    function clock(ns) { return sprintf("%.0f", (ns - first[2]) / 1e9) }
+    $1 == "S" {
+      n++
+      if (n == 1) {
+        for (i = 1; i <= NF; i++) { first[i] = $i; last[i] = $i }
+        print "# seconds  server CPU %  machine busy %  I/O wait %  stolen %  load  state" > (out "/cpu.txt")
+        print "# seconds  RssAnon kB  RssFile kB  VmSwap kB  threads" > (out "/memory_usage.txt")
+        print "# seconds  read B/s  written B/s  reads/s  writes/s  threads waiting for a disk  disk busy %" > (out "/io.txt")
+        print "# seconds  open" > (out "/descriptors.txt")
+        print "# seconds  status  ms (GET /health/alive)" > (out "/latency.txt")
+      } else {
+        s = ($2 - last[2]) / 1e9; whole = delta($17, last[17])
+        printf "%9s %13s %15s %11s %9s %5s  %s\n", clock($2), share(delta($4, last[4]) / hertz, s), \
+          share(delta($16, last[16]), whole), share(delta($18, last[18]), whole), share(delta($19, last[19]), whole), $15, $3 > (out "/cpu.txt")
+        printf "%9s %9s %12s %8s %8s %27d %12s\n", clock($2), rate(delta($11, last[11]), s), rate(delta($12, last[12]), s), \
+          rate(delta($13, last[13]), s), rate(delta($14, last[14]), s), $24, share(delta($23, last[23]), s * 1000) > (out "/io.txt")
+      }
+      printf "%9s %11s %11s %10s %8s\n", clock($2), $7, $8, $9, $10 > (out "/memory_usage.txt")
+      printf "%9s %5s\n", clock($2), $25 > (out "/descriptors.txt")
+      printf "%9s %7s %8.1f\n", clock($2), $26, $27 * 1000 > (out "/latency.txt")
+      x = ($2 - first[2]) / 6e10; sx += x; sy += $7; sxx += x * x; sxy += x * $7
+      if ($24 > 0) stuck++
+      if ($3 == "T" || $3 == "t") stopped++
+      if ($25 != "-" && $25 > most) most = $25
+      if ($26 != "200") failed++
+      else { answered++; if ($27 > slowest) slowest = $27 }
+      for (i = 1; i <= NF; i++) last[i] = $i
+    }
+    $1 == "t" {
+      if (!($3 in t_first)) { t_first[$3] = $5; r_first[$3] = $6; w_first[$3] = $7; v_first[$3] = $8; f_first[$3] = $9 }
+      t_last[$3] = $5; r_last[$3] = $6; w_last[$3] = $7; v_last[$3] = $8; f_last[$3] = $9; t_name[$3] = $10
+      if ($4 == "D") t_stuck[$3]++
+    }
+    END {
+      if (n < 2) exit 1
+      s = (last[2] - first[2]) / 1e9; whole = delta(last[17], first[17])
+      server = 100 * (last[4] - first[4]) / hertz / s
+      fact("samples", n); fact("server_cpu", sprintf("%.1f", server)); fact("server_share", sprintf("%.1f", server / allowed))
+      fact("machine_busy", share(delta(last[16], first[16]), whole)); fact("iowait", share(delta(last[18], first[18]), whole))
+      fact("stolen", share(delta(last[19], first[19]), whole)); fact("nice", last[6]); fact("load", last[15])
+      for (i in t_last) {
+        if (r_last[i] == "-") no_schedstat = 1
+        run += r_last[i] - r_first[i]; waited += w_last[i] - w_first[i]; voluntary += v_last[i] - v_first[i]; forced += f_last[i] - f_first[i]
+        if (t_last[i] - t_first[i] > top) { top = t_last[i] - t_first[i]; top_name = t_name[i] }
+        printf "%d\t%.1f\t%.1f\t%d\t%s\n", i, 100 * (t_last[i] - t_first[i]) / hertz / s, (w_last[i] - w_first[i]) / 1e6 / s, t_stuck[i], t_name[i] > (out "/threads")
+      }
+      fact("thread_cpu", sprintf("%.1f", 100 * top / hertz / s)); fact("thread_name", top_name == "" ? "none" : top_name)
+      fact("cpu_wait", no_schedstat || run + waited <= 0 ? "-" : sprintf("%.1f", 100 * waited / (run + waited)))
+      fact("cpu_wait_ms", no_schedstat ? "-" : sprintf("%.1f", waited / 1e6 / s))
+      fact("voluntary", sprintf("%.0f", voluntary / s)); fact("forced", sprintf("%.0f", forced / s))
+      fact("pressure_cpu", share(delta(last[20], first[20]), s * 1e6)); fact("pressure_io", share(delta(last[21], first[21]), s * 1e6))
+      fact("pressure_memory", share(delta(last[22], first[22]), s * 1e6))
+      fact("anonymous", last[7]); fact("mapped", last[8]); fact("swapped", last[9]); fact("anonymous_first", first[7])
+      d = n * sxx - sx * sx; fact("growth", d > 0 ? sprintf("%.0f", (n * sxy - sx * sy) / d) : 0)
+      fact("read", rate(delta(last[11], first[11]), s)); fact("written", rate(delta(last[12], first[12]), s))
+      fact("faults", rate(delta(last[5], first[5]), s)); fact("disk_busy", share(delta(last[23], first[23]), s * 1000))
+      fact("disk_wait", sprintf("%.1f", 100 * stuck / n)); fact("stopped", sprintf("%.0f", 100 * stopped / n))
+      fact("descriptors", most == "" ? "-" : most); fact("silent", failed + 0)
+      fact("slowest", answered ? sprintf("%.1f", slowest * 1000) : "-")
+    }' "$work/samples.tsv" >"$work/facts"
+}
+
+# The processes that used most, other than the server: "NAME (PID) NN % of a CPU", at most five.
+busiest() {
+  awk -v pid="$pid" -v hertz="$hertz" -v s="$took" -v self="$$" '
+    NR == FNR { before[$1] = $2; next }
+    $1 != pid && $1 != self && $2 - before[$1] > 0 { printf "%.0f %s %d\n", 100 * ($2 - before[$1]) / hertz / s, $3, $1 }' \
+    "$work/processes.begin" "$work/processes.end" | sort -rn | awk 'NR <= 5 && $1 > 0 { printf "%s (PID %s) %s %% of a CPU\n", $2, $3, $1 }'
+}
+
+tables() {
+  local name
+  {
+    heading 'processors'
+    printf '\nBy thread: percent of a CPU, ms of each second spent waiting for a CPU, samples in which it waited for a disk\n'
+    sort -t "$(printf '\t')" -k2,2 -rn "$work/out/threads" | awk -F '\t' '{ printf "%9s %7s %% %8s ms %5s  %s\n", $1, $2, $3, $4, $5 }'
+    printf '\nOther processes, the busiest first\n'
+    busiest | sed 's/^/  /'
+    printf '\nEvery second\n'
+    cat "$work/out/cpu.txt"
+  } >"$work/out/cpu.part" && mv "$work/out/cpu.part" "$work/out/cpu.txt"
+  rm -f "$work/out/threads"
+  {
+    printf '# operations that ended meanwhile: count, mean ms\n'
+    if [ -s "$work/operations.end" ]; then
+      awk 'NR == FNR { count[$1] = $2; sum[$1] = $3; next }
+        $2 - count[$1] > 0 { printf "%-14s %8d %10.2f\n", $1, $2 - count[$1], 1000 * ($3 - sum[$1]) / ($2 - count[$1]) }' \
+        "$work/operations.begin" "$work/operations.end"
+    else
+      printf 'N/A: %s/metrics/prometheus has no engram_memory_operation_duration_seconds with samples. Engram 0.1.0 lacks it.\n' "$url"
+    fi
+  } >"$work/out/operations.txt"
+  printf '# the limit is %s\n' "$limit" >>"$work/out/descriptors.txt"
+  printf '\n# what the memory is at the end, in kB\n' >>"$work/out/memory_usage.txt"
+  if ! awk '/^(Rss|Pss|Private_Dirty|Anonymous|Swap):/ { printf "%-14s %10d\n", $1, $2 }' "/proc/$pid/smaps_rollup" \
+    >>"$work/out/memory_usage.txt" 2>/dev/null; then
+    printf 'N/A: /proc/%s/smaps_rollup cannot be read: run this with sudo\n' "$pid" >>"$work/out/memory_usage.txt"
+  fi
+  for name in memory_usage io descriptors latency operations; do
+    { heading "${name//_/ }"; cat "$work/out/$name.txt"; } >"$work/out/part" && mv "$work/out/part" "$work/out/$name.txt"
+  done
+  cp "$work/samples.tsv" "$work/out/samples.tsv"
+}
+
+# ---- findings -----------------------------------------------------------------------------------
+
+f_status=() f_message=() f_action=() f_page=()
+
+# finding STATUS MESSAGE ACTION PAGE
+finding() {
+  f_status+=("$1") f_message+=("$2") f_action+=("$3") f_page+=("$4")
+}
+
+# at_least VALUE LIMIT: a value that is not known is not high.
+at_least() {
+  [ "$1" != - ] && awk -v value="$1" -v limit="$2" 'BEGIN { exit !(value >= limit) }'
+}
+
+# Why this server gets less of the processors than others.
+handicap() {
+  [ "${fact[nice]}" -le 0 ] || printf '; it runs with nice %s' "${fact[nice]}"
+  [ "$allowed" -ge "$processors" ] || printf '; it may use only %d of %d processors' "$allowed" "$processors"
+}
+
+judge_cpu() {
+  local others page
+  others=$(busiest | head -n 2 | paste -s -d , | sed 's/,/, /g')
+  page=$(page_url issues/high-latency cpu-saturation)
+  if [ -n "$held_ns" ] && at_least "$(awk -v a="$held_ns" -v s="$took" 'BEGIN { print a / 1e7 / s }')" 5; then
+    finding warning "CPU: the quota of its control group held the server back for $((held_ns / 1000000)) ms of $took s" \
+      'raise CPUQuota in the unit: systemctl edit engram' "$page"
+  elif at_least "${fact[server_share]}" "$CPU_HIGH"; then
+    finding warning "CPU: the server itself uses ${fact[server_cpu]} % of $allowed × 100 %, most of it in thread ${fact[thread_name]} (${fact[thread_cpu]} %)$(handicap)" \
+      "see cpu.txt and operations.txt: which operation, how many" "$page"
+  elif at_least "${fact[cpu_wait]}" "$CPU_WAIT_HIGH" && at_least "${fact[cpu_wait_ms]}" 50; then
+    finding warning "CPU: the server's threads wait for a processor, together ${fact[cpu_wait_ms]} ms of each second; the machine is busy to ${fact[machine_busy]} %${others:+, most by $others}$(handicap)" \
+      "see who takes it: ps -eo pid,ni,pcpu,args --sort=-pcpu | head" "$page"
+  elif at_least "${fact[machine_busy]}" "$MACHINE_HIGH"; then
+    finding warning "CPU: the machine is busy to ${fact[machine_busy]} %, the server uses ${fact[server_cpu]} % of a processor${others:+; most by $others}" \
+      "see who takes it: ps -eo pid,ni,pcpu,args --sort=-pcpu | head" "$page"
+  elif at_least "${fact[thread_cpu]}" 90; then
+    finding warning "CPU: one thread, ${fact[thread_name]}, uses a whole processor (${fact[thread_cpu]} %)" \
+      "see cpu.txt and operations.txt: which operation, how many" "$page"
+  fi
+  if at_least "${fact[stolen]}" 10; then
+    finding warning "CPU: other virtual machines of the host take ${fact[stolen]} % of the processors" \
+      'ask those who run the host' "$page"
+  fi
+}
+
+judge_memory() {
+  local total percent growth_mb=$((fact[growth] / 1024))
+  total=$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)
+  percent=$((fact[anonymous] * 100 / total))
+  if [ "$percent" -ge 80 ]; then
+    finding warning "memory: $((fact[anonymous] / 1024)) MB of its own, $percent % of this machine" \
+      'make the hot tier smaller, or the machine larger' "$(page_url issues/high-memory hot-tier-too-large)"
+  fi
+  # A short look sees the warming up, so it must have grown by as much already, and by a twentieth of the whole.
+  if [ "$growth_mb" -ge "$GROWTH_HIGH_MB" ] && [ $((fact[anonymous] - fact[anonymous_first])) -ge $((GROWTH_HIGH_MB * 1024)) ] &&
+    [ $(((fact[anonymous] - fact[anonymous_first]) * 20)) -ge "${fact[anonymous]}" ]; then
+    finding warning "memory: grows by $growth_mb MB a minute (RssAnon, from $((fact[anonymous_first] / 1024)) to $((fact[anonymous] / 1024)) MB)" \
+      'watch it for longer: profile_performance.sh 600; memories that are stored meanwhile need memory, too' \
+      "$(page_url issues/high-memory memory-leak)"
+  fi
+  if [ "${fact[swapped]}" != - ] && [ "${fact[swapped]}" -gt 10240 ]; then
+    finding warning "memory: $((fact[swapped] / 1024)) MB of the server are swapped out: each page that is needed waits for a disk" \
+      'find room: free -m; ps -eo pid,rss,args --sort=-rss | head' "$(page_url issues/high-memory hot-tier-too-large)"
+  fi
+}
+
+judge_io() {
+  local used page
+  page=$(page_url issues/high-latency disk-bottleneck)
+  if at_least "${fact[disk_wait]}" "$DISK_WAIT_HIGH"; then
+    finding warning "I/O: in ${fact[disk_wait]} % of the samples a thread of the server waited for a disk${disk:+ ($disk, busy to ${fact[disk_busy]} %)}" \
+      "see who uses it: sudo iotop -o; is the data directory on a network disk? findmnt -T ${data_dir:-DIR}" "$page"
+  elif at_least "${fact[disk_busy]}" "$DISK_BUSY_HIGH"; then
+    finding warning "I/O: the disk $disk works ${fact[disk_busy]} % of the time; the server writes ${fact[written]} bytes a second" \
+      "see who uses it: sudo iotop -o" "$page"
+  elif at_least "${fact[iowait]}" 20; then
+    finding warning "I/O: the processors of this machine wait for a disk ${fact[iowait]} % of the time" \
+      "see who uses it: sudo iotop -o" "$page"
+  fi
+  used=$(df --output=pcent -- "$data_dir" 2>/dev/null | tail -n 1 | tr -dc 0-9)
+  if [ -n "$used" ] && [ "$used" -ge "$DISK_FULL" ]; then
+    finding warning "I/O: the disk of $data_dir is $used % full" 'free some space, or grow the volume' \
+      "$(page_url issues/wal-lag disk-full)"
+  fi
+}
+
+judge_rest() {
+  if [ "${fact[stopped]}" -gt 0 ]; then
+    finding warning "the server is stopped by a signal in ${fact[stopped]} % of the samples" "sudo kill -CONT $pid" \
+      "$(page_url issues/wont-start diagnosis)"
+  fi
+  if [ "${fact[descriptors]}" != - ] && [[ $limit =~ ^[0-9]+$ ]] && [ $((fact[descriptors] * 100)) -ge $((limit * DESCRIPTORS_HIGH)) ]; then
+    finding warning "descriptors: ${fact[descriptors]} of $limit are open" 'raise LimitNOFILE in the unit: systemctl edit engram' \
+      "$(page_url issues/high-memory too-many-open-files)"
+  fi
+  if [ "${fact[silent]}" -gt 0 ]; then
+    finding warning "latency: $url/health/alive gave no answer within 2 s, or not 200, ${fact[silent]} of ${fact[samples]} times" \
+      'is it the right address? see --url; then: diagnose_health.sh' "$(page_url issues/high-latency diagnosis)"
+  elif at_least "${fact[slowest]}" "$SLOW_MS"; then
+    finding warning "latency: $url/health/alive took up to ${fact[slowest]} ms, and it only has to answer" \
+      'compare with the findings above; then: analyze_slow_queries.sh' "$(page_url issues/high-latency diagnosis)"
+  fi
+}
+
+# ---- the report ---------------------------------------------------------------------------------
+
+# known VALUE UNIT: the value, or N/A.
+known() {
+  if [ "$1" = - ]; then printf 'N/A'; else printf '%s%s' "$1" "${2-}"; fi
+}
+
+report_text() {
+  local i disk_text="N/A: no block device under ${data_dir:-the data directory, which is not known}"
+  [ -z "$disk" ] || disk_text="$disk busy $(known "${fact[disk_busy]}" ' %')"
+  printf 'Engram profile, %s, host %s, process %s, %s s, %d samples\n\n' "$stamp" "$(uname -n)" "$pid" "$took" "${fact[samples]}"
+  printf 'CPU          server %s %% of %d × 100 %%, machine %s %% busy, stolen %s, load %s, its threads wait for a CPU %s of each second\n' \
+    "${fact[server_cpu]}" "$allowed" "${fact[machine_busy]}" "$(known "${fact[stolen]}" ' %')" "${fact[load]}" "$(known "${fact[cpu_wait_ms]}" ' ms')"
+  printf 'threads      busiest: %s %s %%; switches a second: %s voluntary, %s forced\n' \
+    "${fact[thread_name]}" "${fact[thread_cpu]}" "${fact[voluntary]}" "${fact[forced]}"
+  printf 'memory       %d MB of its own, %d MB mapped, %s kB swapped out; grows by %d kB a minute\n' \
+    $((fact[anonymous] / 1024)) $((fact[mapped] / 1024)) "$(known "${fact[swapped]}")" "${fact[growth]}"
+  printf 'I/O          reads %s, writes %s; waits for a disk in %s %% of the samples; disk %s\n' \
+    "$(known "${fact[read]}" ' B/s')" "$(known "${fact[written]}" ' B/s')" "${fact[disk_wait]}" \
+    "$disk_text"
+  printf 'pressure     some task waited: CPU %s, I/O %s, memory %s of the time (whole machine)\n' \
+    "$(known "${fact[pressure_cpu]}" ' %')" "$(known "${fact[pressure_io]}" ' %')" "$(known "${fact[pressure_memory]}" ' %')"
+  printf 'descriptors  %s open at most, limit %s\n' "$(known "${fact[descriptors]}")" "$limit"
+  printf 'latency      slowest answer of /health/alive: %s\n' "$(known "${fact[slowest]}" ' ms')"
+  sed -n '3,$s/^/operation    /p' "$work/out/operations.txt"
+  [ "${fact[read]}" != - ] || printf 'N/A: you may not read /proc/%s/io: run this with sudo\n' "$pid"
+  printf 'perf         %s\n\n' "$perf_text"
+  for i in "${!f_status[@]}"; do
+    printf '%-8s %s\n     do: %s\n   page: %s\n' "${f_status[i]^^}" "${f_message[i]}" "${f_action[i]}" "${f_page[i]}"
+  done
+  [ "${#f_status[@]}" -gt 0 ] || printf 'Nothing stands out: not the processors, the memory, the disk or the descriptors.\n'
+}
+
+report_json() {
+  local name first=true i
+  printf '{"timestamp":%s,"host":%s,"pid":%d,"seconds":%s,"directory":%s,"exit_status":%d,"facts":{' \
+    "$(json_string "$stamp")" "$(json_string "$(uname -n)")" "$pid" "$took" "$(json_string "$output")" "$exit_status"
+  for name in "${!fact[@]}"; do
+    "$first" || printf ','
+    first=false
+    if [ "${fact[$name]}" = - ]; then
+      printf '"%s":null' "$name"
+    elif [[ ${fact[$name]} =~ ^-?[0-9]+(\.[0-9]+)?$ ]]; then
+      printf '"%s":%s' "$name" "${fact[$name]}"
+    else
+      printf '"%s":%s' "$name" "$(json_string "${fact[$name]}")"
+    fi
+  done
+  printf '},"findings":['
+  first=true
+  for i in "${!f_status[@]}"; do
+    "$first" || printf ','
+    first=false
+    printf '{"status":%s,"message":%s,"action":%s,"page":%s}' "$(json_string "${f_status[i]}")" \
+      "$(json_string "${f_message[i]}")" "$(json_string "${f_action[i]}")" "$(json_string "${f_page[i]}")"
+  done
+  printf ']}\n'
+}
+
+# ---- look, judge, print -------------------------------------------------------------------------
+
+mkdir "$work/out"
+processors=$(nproc --all 2>/dev/null || getconf _NPROCESSORS_ONLN)
+allowed=$(awk '/^Cpus_allowed_list:/ { n = split($2, part, ","); for (i = 1; i <= n; i++) {
+  if (split(part[i], end, "-") == 2) count += end[2] - end[1] + 1; else count++ } print count }' "/proc/$pid/status")
+# A kernel may allow more processors than there are.
+if [ "${allowed:-0}" -lt 1 ] || [ "$allowed" -gt "$processors" ]; then allowed=$processors; fi
+limit=$(awk '/^Max open files/ { print $4 }' "/proc/$pid/limits" 2>/dev/null)
+limit=${limit:-N/A}
+
+perf_text='not used: --no-perf'
+if "$with_perf"; then
+  perf_text='N/A: perf is not installed'
+  if have perf; then
+    perf record --quiet --freq 99 --pid "$pid" --output "$work/perf.data" -- sleep "$seconds" >/dev/null 2>"$work/perf.err" &
+    perf_pid=$!
+  fi
+fi
+
+"$as_json" || say "Watching process $pid for $seconds s; Ctrl-C ends it early"
+held_ns=$(held_back)
+all_processes begin
+operations begin
+began=$(date +%s%N)
+ended=false
+for ((second = 0; second <= seconds; second++)); do
+  if ! sample; then
+    # Ctrl-C ends the programs of the sample, too.
+    [ "$interrupted" -ne 0 ] || ended=true
+    break
+  fi
+  if [ "$interrupted" -ne 0 ] || [ "$second" -ge "$seconds" ]; then break; fi
+  pause=$((began + (second + 1) * 1000000000 - $(date +%s%N)))
+  if [ "$pause" -gt 0 ]; then
+    sleep "$((pause / 1000000000)).$(printf '%09d' $((pause % 1000000000)))"
+  fi
+done
+took=$(awk -v ns=$(($(date +%s%N) - began)) 'BEGIN { printf "%.1f", ns / 1e9 }')
+all_processes end
+operations end
+if [ -n "$held_ns" ]; then held_ns=$(($(held_back) - held_ns)); fi
+
+if [ -n "$perf_pid" ]; then
+  [ "$interrupted" -eq 0 ] || kill -TERM "$perf_pid" 2>/dev/null
+  wait "$perf_pid"
+  perf_pid=''
+  if [ -s "$work/perf.data" ] && timeout 30 perf report --stdio --no-children --input "$work/perf.data" 2>/dev/null |
+    grep -v '^#' | awk 'NF && ++n <= 60' >"$work/out/perf.txt" && [ -s "$work/out/perf.txt" ]; then
+    perf_text="most time in: $(awk 'NR == 1 { $2 = ""; print }' "$work/out/perf.txt"); see perf.txt"
+  else
+    perf_text="N/A: $(sed -n '/[^ ]/{s/^[[:space:]]*//;p;q}' "$work/perf.err" | cut -c 1-120)"
+    [ "$perf_text" != 'N/A: ' ] || perf_text='N/A: the server did not run on a processor when perf looked'
+    rm -f "$work/out/perf.txt"
+  fi
+fi
+
+declare -A fact=()
+if ! analyse; then
+  fail "process $pid could be seen only once; it has ended" "sudo systemctl status engram; $(page_url issues/wont-start diagnosis)"
+fi
+while IFS='=' read -r name value; do fact[$name]=$value; done <"$work/facts"
+tables
+judge_cpu
+judge_memory
+judge_io
+judge_rest
+exit_status=$EXIT_OK
+[ "${#f_status[@]}" -eq 0 ] || exit_status=$EXIT_WARNING
+if "$ended"; then
+  finding critical "the server ended after $took s of $seconds" 'sudo systemctl status engram; journalctl -u engram -n 40' \
+    "$(page_url issues/wont-start diagnosis)"
+  exit_status=$EXIT_CRITICAL
+fi
+report_text >"$work/out/summary.txt"
+if ! cp -- "$work/out"/* "$output/"; then
+  warn "the files could not be written to $output"
+  exit_status=$EXIT_CRITICAL
+fi
+made_output=false
+if "$as_json"; then report_json; else cat "$work/out/summary.txt"; say "Files: $output"; fi
+[ "$interrupted" -eq 0 ] || exit "$interrupted"
+exit "$exit_status"
