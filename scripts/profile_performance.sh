@@ -347,7 +347,7 @@ handicap() {
 judge_cpu() {
   local others page
   others=$(busiest | head -n 2 | paste -s -d , | sed 's/,/, /g')
-  page=$(page_url issues/high-latency cpu-saturation)
+  page=$(page_url common-issues issue-2)
   if [ -n "$held_ns" ] && at_least "$(awk -v a="$held_ns" -v s="$took" 'BEGIN { print a / 1e7 / s }')" 5; then
     finding warning "CPU: the quota of its control group held the server back for $((held_ns / 1000000)) ms of $took s" \
       'raise CPUQuota in the unit: systemctl edit engram' "$page"
@@ -376,24 +376,24 @@ judge_memory() {
   percent=$((fact[anonymous] * 100 / total))
   if [ "$percent" -ge 80 ]; then
     finding warning "memory: $((fact[anonymous] / 1024)) MB of its own, $percent % of this machine" \
-      'make the hot tier smaller, or the machine larger' "$(page_url issues/high-memory hot-tier-too-large)"
+      'make the hot tier smaller, or the machine larger' "$(page_url common-issues issue-4)"
   fi
   # A short look sees the warming up, so it must have grown by as much already, and by a twentieth of the whole.
   if [ "$growth_mb" -ge "$GROWTH_HIGH_MB" ] && [ $((fact[anonymous] - fact[anonymous_first])) -ge $((GROWTH_HIGH_MB * 1024)) ] &&
     [ $(((fact[anonymous] - fact[anonymous_first]) * 20)) -ge "${fact[anonymous]}" ]; then
     finding warning "memory: grows by $growth_mb MB a minute (RssAnon, from $((fact[anonymous_first] / 1024)) to $((fact[anonymous] / 1024)) MB)" \
       'watch it for longer: profile_performance.sh 600; memories that are stored meanwhile need memory, too' \
-      "$(page_url issues/high-memory memory-leak)"
+      "$(page_url common-issues issue-4)"
   fi
   if [ "${fact[swapped]}" != - ] && [ "${fact[swapped]}" -gt 10240 ]; then
     finding warning "memory: $((fact[swapped] / 1024)) MB of the server are swapped out: each page that is needed waits for a disk" \
-      'find room: free -m; ps -eo pid,rss,args --sort=-rss | head' "$(page_url issues/high-memory hot-tier-too-large)"
+      'find room: free -m; ps -eo pid,rss,args --sort=-rss | head' "$(page_url common-issues issue-4)"
   fi
 }
 
 judge_io() {
   local used page
-  page=$(page_url issues/high-latency disk-bottleneck)
+  page=$(page_url common-issues issue-2)
   if at_least "${fact[disk_wait]}" "$DISK_WAIT_HIGH"; then
     finding warning "I/O: in ${fact[disk_wait]} % of the samples a thread of the server waited for a disk${disk:+ ($disk, busy to ${fact[disk_busy]} %)}" \
       "see who uses it: sudo iotop -o; is the data directory on a network disk? findmnt -T ${data_dir:-DIR}" "$page"
@@ -407,7 +407,7 @@ judge_io() {
   used=$(df --output=pcent -- "$data_dir" 2>/dev/null | tail -n 1 | tr -dc 0-9)
   if [ -n "$used" ] && [ "$used" -ge "$DISK_FULL" ]; then
     finding warning "I/O: the disk of $data_dir is $used % full" 'free some space, or grow the volume' \
-      "$(page_url issues/wal-lag disk-full)"
+      "$(page_url common-issues issue-3)"
   fi
 }
 
@@ -418,14 +418,14 @@ judge_rest() {
   fi
   if [ "${fact[descriptors]}" != - ] && [[ $limit =~ ^[0-9]+$ ]] && [ $((fact[descriptors] * 100)) -ge $((limit * DESCRIPTORS_HIGH)) ]; then
     finding warning "descriptors: ${fact[descriptors]} of $limit are open" 'raise LimitNOFILE in the unit: systemctl edit engram' \
-      "$(page_url issues/high-memory too-many-open-files)"
+      "$(page_url common-issues issue-4)"
   fi
   if [ "${fact[silent]}" -gt 0 ]; then
     finding warning "latency: $url/health/alive gave no answer within 2 s, or not 200, ${fact[silent]} of ${fact[samples]} times" \
-      'is it the right address? see --url; then: diagnose_health.sh' "$(page_url issues/high-latency diagnosis)"
+      'is it the right address? see --url; then: diagnose_health.sh' "$(page_url common-issues issue-2)"
   elif at_least "${fact[slowest]}" "$SLOW_MS"; then
     finding warning "latency: $url/health/alive took up to ${fact[slowest]} ms, and it only has to answer" \
-      'compare with the findings above; then: analyze_slow_queries.sh' "$(page_url issues/high-latency diagnosis)"
+      'compare with the findings above; then: analyze_slow_queries.sh' "$(page_url common-issues issue-2)"
   fi
 }
 
