@@ -15,8 +15,26 @@ test_every_page_and_anchor_that_a_script_names_exists() {
   done < <({
     grep -ohE 'page_url [a-z][a-z0-9/-]+( [a-z0-9-]+)?' "$ROOT"/scripts/*.sh | sed 's/^page_url //'
     grep -ohE 'add\("[a-z]+", "[^"]+"\)' "$ROOT/scripts/diagnose_health.sh" | sed 's/.*, "//; s/")//'
+    grep -v '^#' "$ROOT/scripts/log_patterns.tsv" | cut -f 5
   } | sort -u)
   [ "$found" -gt 20 ] || wrong "only $found links were found"
+}
+
+test_every_log_pattern_is_whole_and_portable() {
+  local family severity indicator strategy page advice pattern n=0
+  while IFS=$'\t' read -r family severity indicator strategy page advice pattern; do
+    n=$((n + 1))
+    [[ $family =~ ^[0-7]$ ]] || wrong "family $family"
+    [[ $severity =~ ^(critical|warning)$ ]] || wrong "severity $severity"
+    [[ $indicator =~ ^(-|slow-query|slow-write|wal-lag|consolidation|index-fallback)$ ]] || wrong "indicator $indicator"
+    [[ $strategy =~ ^(Retry|Fallback|PartialResult|ContinueWithoutFeature|RequiresIntervention)$ ]] || wrong "strategy $strategy"
+    [ -n "$advice" ] || wrong "no advice for $pattern"
+    # An empty alternative matches everything; intervals and Perl's classes do not work in every awk.
+    [[ $pattern != *['{}']* && ! $pattern =~ \\[dsw\<\>] && ! "|$pattern|" =~ [|(][|)] ]] || wrong "pattern $pattern"
+  done < <(grep -v '^#' "$ROOT/scripts/log_patterns.tsv")
+  [ "$n" -gt 30 ] || wrong "only $n patterns"
+  is "$(grep -v '^#' "$ROOT/scripts/log_patterns.tsv" | awk -F'\t' 'NF != 7' | wc -l)" 0
+  is "$(grep -v '^#' "$ROOT/scripts/log_patterns.tsv" | cut -f 1 | sort -u | paste -sd '')" 01234567
 }
 
 test_every_script_is_executable_and_has_help() {
