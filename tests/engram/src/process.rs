@@ -5,6 +5,8 @@
 pub(crate) struct Process {
     /// Resident memory, in bytes.
     pub(crate) resident_bytes: Option<u64>,
+    /// The part of it that is no copy of a file: what the program itself has asked for.
+    pub(crate) anonymous_bytes: Option<u64>,
     /// Open file descriptors.
     pub(crate) open_fds: Option<u64>,
     /// The soft limit of open file descriptors; `None` if there is no limit.
@@ -22,7 +24,8 @@ impl Process {
     pub(crate) fn read() -> Self {
         let stat = Stat::read();
         Self {
-            resident_bytes: resident_bytes(),
+            resident_bytes: kilobytes_of("/proc/self/status", "VmRSS:"),
+            anonymous_bytes: kilobytes_of("/proc/self/status", "RssAnon:"),
             open_fds: std::fs::read_dir("/proc/self/fd")
                 .ok()
                 .map(|entries| entries.count() as u64),
@@ -32,10 +35,6 @@ impl Process {
             machine_bytes: kilobytes_of("/proc/meminfo", "MemTotal:"),
         }
     }
-}
-
-fn resident_bytes() -> Option<u64> {
-    kilobytes_of("/proc/self/status", "VmRSS:")
 }
 
 fn kilobytes_of(path: &str, name: &str) -> Option<u64> {

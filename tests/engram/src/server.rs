@@ -155,6 +155,7 @@ async fn serve(config: Config, ports: Ports) -> Result<(), ServerError> {
     announce(address, grpc.address);
     tokio::spawn(log_snapshots(metrics));
     tokio::spawn(save_indices(Arc::clone(&registry)));
+    let spaces = Arc::clone(&registry);
     let asked = async move {
         let reason = tokio::select! {
             _ = terminate.recv() => "SIGTERM received",
@@ -163,6 +164,7 @@ async fn serve(config: Config, ports: Ports) -> Result<(), ServerError> {
         };
         tracing::info!(target: "engram", "{reason}, shutting down gracefully");
         stopping.send_replace(true);
+        spaces.close_streams();
     };
     let served = axum::serve(listener, http::router(shared)).with_graceful_shutdown(asked);
     tokio::select! {

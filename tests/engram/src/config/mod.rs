@@ -26,7 +26,7 @@ pub(crate) struct Config {
     pub(crate) default_space: SpaceId,
     /// The spaces that are opened at the start.
     pub(crate) bootstrap_spaces: Vec<SpaceId>,
-    /// The number of memories at which the pressure of a space is 1. Nothing enforces it.
+    /// How many memories of a space may be in RAM.
     pub(crate) hot_capacity: u64,
     /// `[storage.indices]`.
     pub(crate) indices: index::Settings,

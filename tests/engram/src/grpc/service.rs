@@ -77,7 +77,7 @@ impl EngramService for Service {
         let confidences = found.iter().map(|memory| memory.confidence);
         Ok(Response::new(RecallResponse {
             recall_confidence: confidences.fold(0.0, f64::max),
-            memories: found.into_iter().map(Memory::from).collect(),
+            memories: found.iter().map(|memory| Memory::from(&**memory)).collect(),
         }))
     }
 
@@ -92,7 +92,10 @@ impl EngramService for Service {
         let episodes = query::run(&self.shared, &space, &message.query_text).map_err(refusal)?;
         Ok(Response::new(ExecuteQueryResponse {
             total_count: count(episodes.len()),
-            episodes: episodes.into_iter().map(Memory::from).collect(),
+            episodes: episodes
+                .iter()
+                .map(|memory| Memory::from(&**memory))
+                .collect(),
         }))
     }
 
@@ -128,14 +131,14 @@ impl EngramService for Service {
     }
 }
 
-impl From<memory::Memory> for Memory {
-    fn from(memory: memory::Memory) -> Self {
+impl From<&memory::Memory> for Memory {
+    fn from(memory: &memory::Memory) -> Self {
         Self {
-            id: memory.id,
-            content: memory.content,
+            id: memory.id.clone(),
+            content: memory.content.clone(),
             confidence: memory.confidence,
             timestamp: memory.timestamp.to_string(),
-            tags: memory.tags,
+            tags: memory.tags.clone(),
         }
     }
 }

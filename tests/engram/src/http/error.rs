@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::error_chain;
-use crate::space::{InvalidSpaceId, SpaceError};
+use crate::space::{InvalidSpaceId, SpaceError, TierError};
 use crate::wal::WriteError;
 
 /// An answer that is not what the client hoped for.
@@ -90,6 +90,13 @@ impl From<SpaceError> for ApiError {
             "Failed to access memory space: {}",
             error_chain::one_line(&error)
         ))
+    }
+}
+
+impl From<TierError> for ApiError {
+    fn from(error: TierError) -> Self {
+        tracing::error!(target: "engram_core::store", "{error}");
+        Self::internal(error.to_string())
     }
 }
 

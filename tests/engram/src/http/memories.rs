@@ -14,7 +14,7 @@ use super::Shared;
 use super::error::ApiError;
 use super::operation::{on_space, space_of};
 use crate::memory::{EMBEDDING_DIMENSIONS, Memory};
-use crate::space::SpaceId;
+use crate::space::{SpaceId, Tier};
 
 const DEFAULT_CONFIDENCE: f64 = 0.7;
 const DEFAULT_LIMIT: usize = 100;
@@ -122,7 +122,7 @@ pub(crate) async fn get(
     let space = space_of(&shared, &headers, query.space.as_deref(), None)?;
     let find = move |space: &crate::space::Space| {
         space
-            .get(&id)
+            .get(&id)?
             .ok_or_else(|| ApiError::memory_not_found(&id))
     };
     let memory = on_space(&shared, "get", space, find).await?;
@@ -131,37 +131,26 @@ pub(crate) async fn get(
     Ok(Json(object))
 }
 
-/// `GET /api/v1/memories`: all memories are in the tier `hot`.
+/// `GET /api/v1/memories`: those of a tier, or all.
 pub(crate) async fn list(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let space = space_of(&shared, &headers, query.space.as_deref(), None)?;
-    let in_tier = match query.tier.as_deref() {
-        None | Some("hot" | "all") => true,
-        Some("warm" | "cold") => false,
-        Some(other) => {
-            return Err(ApiError::bad_request(format!(
-                "Unknown tier '{other}': use hot, warm, cold or all"
-            )));
-        }
-    };
+    let tier: Tier = query
+        .tier
+        .as_deref()
+        .unwrap_or("all")
+        .parse()
+        .map_err(ApiError::bad_request)?;
     let (offset, limit) = (
         query.offset.unwrap_or(0),
         query.limit.unwrap_or(DEFAULT_LIMIT),
     );
-    let page = move |space: &crate::space::Space| {
-        Ok((
-            if in_tier {
-                space.list(offset, limit)
-            } else {
-                Vec::new()
-            },
-            space.count(),
-        ))
-    };
-    let (memories, total) = on_space(&shared, "list", space, page).await?;
+    let page =
+        move |space: &crate::space::Space| Ok((space.list(tier, offset, limit)?, space.tiers()));
+    let (memories, counts) = on_space(&shared, "list", space, page).await?;
     let memories: Vec<Value> = memories
         .iter()
         .map(|memory| summary(memory, query.include_embeddings))
@@ -169,7 +158,12 @@ pub(crate) async fn list(
     Ok(Json(json!({
         "count": memories.len(),
         "pagination": { "offset": offset, "limit": limit, "returned": memories.len() },
-        "tier_counts": { "hot": total, "warm": 0, "cold": 0, "total": total },
+        "tier_counts": {
+            "hot": counts.hot,
+            "warm": 0,
+            "cold": counts.cold,
+            "total": counts.hot + counts.cold,
+        },
         "memories": memories,
     })))
 }

@@ -10,6 +10,7 @@ pub(crate) mod operation;
 pub(crate) mod query;
 pub(crate) mod recall;
 mod spaces;
+mod stream;
 mod system;
 
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/api/v1/memories/{id}",
             get(memories::get).delete(memories::delete),
         )
+        .route("/api/v1/stream/memories", get(stream::memories))
         .route("/api/v1/query", post(query::query))
         .route("/api/v1/spaces", get(spaces::list).post(spaces::create))
         .route("/api/v1/maintenance/compact", post(system::compact))

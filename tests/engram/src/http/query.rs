@@ -57,14 +57,14 @@ pub(crate) async fn query(
 }
 
 /// Runs and counts a query, over whichever protocol it came.
-pub(crate) fn run(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Memory>, ApiError> {
+pub(crate) fn run(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Arc<Memory>>, ApiError> {
     let started = Instant::now();
     let result = episodes(shared, id, text);
     count(shared, "query", id, &result, started.elapsed());
     result
 }
 
-fn episodes(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Memory>, ApiError> {
+fn episodes(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Arc<Memory>>, ApiError> {
     let space = shared
         .registry
         .get(id)
@@ -76,5 +76,5 @@ fn episodes(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Memory>, Ap
         .filter(|cue| !cue.is_empty());
     let cue =
         cue.ok_or_else(|| ApiError::bad_request("Query not understood: write RECALL and a cue"))?;
-    Ok(space.find(cue, LIMIT))
+    Ok(space.find(cue, LIMIT)?)
 }

@@ -76,7 +76,7 @@ async fn find(
     headers: &HeaderMap,
     cue: CueQuery,
     operation: &'static str,
-) -> Result<(String, Vec<Memory>), ApiError> {
+) -> Result<(String, Vec<Arc<Memory>>), ApiError> {
     let space = space_of(shared, headers, cue.space.as_deref(), None)?;
     let text = cue
         .query
@@ -94,9 +94,9 @@ pub(crate) async fn find_in(
     operation: &'static str,
     cue: String,
     limit: usize,
-) -> Result<Vec<Memory>, ApiError> {
+) -> Result<Vec<Arc<Memory>>, ApiError> {
     on_space(shared, operation, space, move |space| {
-        Ok(space.find(&cue, limit))
+        Ok(space.find(&cue, limit)?)
     })
     .await
 }

@@ -10,10 +10,13 @@ use super::Settings;
 use super::file::{self, Checks, IndexDamage};
 use super::words::WordIndex;
 use crate::memory::Memory;
-use crate::space::SpaceId;
+use crate::space::{SpaceId, TierError};
 
 /// Memories that are read at once when an index is built or compared.
-const PAGE: usize = 1000;
+const PAGE: usize = 64;
+
+/// Some of the memories of a space.
+type Page = Result<Vec<Arc<Memory>>, TierError>;
 
 /// The word index of a space, and its file.
 #[derive(Debug)]
@@ -122,10 +125,13 @@ impl SpaceIndex {
     ///
     /// If that fails, searches read all memories until the index is rebuilt. Only a space without any memory gets a
     /// file where there is none.
-    pub(crate) fn load(&self, page: impl Fn(usize, usize) -> Vec<Memory>) {
-        match self.read(page(0, 1).is_empty()) {
-            Ok(mut usable) => {
-                self.catch_up(&mut usable, &page);
+    pub(crate) fn load(&self, page: impl Fn(usize, usize) -> Page) {
+        let read = page(0, 1)
+            .map_err(Fault::from)
+            .and_then(|first| self.read(first.is_empty()))
+            .and_then(|usable| Ok(self.catch_up(usable, &page)?));
+        match read {
+            Ok(usable) => {
                 self.write_state().usable = Some(usable);
                 self.save();
             }
@@ -209,22 +215,24 @@ impl SpaceIndex {
     }
 
     /// Builds the index from all memories and writes its file. To be called after `begin_rebuild`.
-    pub(crate) fn rebuild(&self, page: impl Fn(usize, usize) -> Vec<Memory>) {
+    pub(crate) fn rebuild(&self, page: impl Fn(usize, usize) -> Page) {
         let mut usable = Usable {
             words: WordIndex::default(),
             verified: true,
             changed: false,
         };
-        for_each(&page, |memory| {
+        let built = for_each(&page, |memory| {
             usable.words.put(&memory.id, &memory.content);
         });
         let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = file::write(&self.path, &self.encode(&usable));
+        let written = built.map_err(|error| error.to_string()).and_then(|()| {
+            file::write(&self.path, &self.encode(&usable))
+                .map_err(|error| format!("the rebuilt file cannot be written: {error}"))
+        });
         let mut state = self.write_state();
         drop(writing);
         let since = state.rebuilding.take().unwrap_or_default();
-        if let Err(error) = written {
-            let reason = format!("the rebuilt file cannot be written: {error}");
+        if let Err(reason) = written {
             self.report_fault(&reason);
             let status = state
                 .fault
@@ -307,24 +315,29 @@ impl SpaceIndex {
     }
 
     /// The memories that were stored after the file was saved, and those that are gone.
-    fn catch_up(&self, usable: &mut Usable, page: &impl Fn(usize, usize) -> Vec<Memory>) {
+    fn catch_up(
+        &self,
+        mut usable: Usable,
+        page: &impl Fn(usize, usize) -> Page,
+    ) -> Result<Usable, TierError> {
         let (mut all, mut added) = (0, 0);
         for_each(page, |memory| {
             all += 1;
             added += usize::from(usable.words.put(&memory.id, &memory.content));
-        });
+        })?;
         let mut removed = 0;
         if usable.words.len() != all {
             let mut ids = HashSet::new();
             for_each(page, |memory| {
-                ids.insert(memory.id);
-            });
+                ids.insert(memory.id.clone());
+            })?;
             removed = usable.words.retain(|id| ids.contains(id));
         }
         if added + removed > 0 {
             usable.changed = true;
             tracing::info!(target: "engram_core::index", space = %self.space, added, removed, "Index caught up with the log");
         }
+        Ok(usable)
     }
 
     /// An index that was taken without proof gets no checksum: it would pass for a proved one at the next start.
@@ -351,14 +364,28 @@ impl SpaceIndex {
     }
 }
 
-fn for_each(page: &impl Fn(usize, usize) -> Vec<Memory>, mut visit: impl FnMut(Memory)) {
+impl From<TierError> for Fault {
+    fn from(error: TierError) -> Self {
+        Self {
+            status: Status::Unreadable,
+            reason: error.to_string(),
+        }
+    }
+}
+
+fn for_each(
+    page: &impl Fn(usize, usize) -> Page,
+    mut visit: impl FnMut(&Memory),
+) -> Result<(), TierError> {
     let mut offset = 0;
     loop {
-        let memories = page(offset, PAGE);
+        let memories = page(offset, PAGE)?;
         if memories.is_empty() {
-            return;
+            return Ok(());
         }
         offset += memories.len();
-        memories.into_iter().for_each(&mut visit);
+        for memory in &memories {
+            visit(memory);
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod json;
 mod recent;
 mod text;
+mod tiers;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

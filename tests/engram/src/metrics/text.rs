@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 
+use super::tiers::tiers;
 use super::{BUCKETS, Histogram, Inner, Listening, Metrics};
 use crate::index;
 use crate::process::Process;
@@ -27,6 +28,7 @@ pub(crate) fn exposition(metrics: &Metrics, registry: &Registry) -> String {
     recovery(&mut text, &metrics.lock());
     spaces(&mut text, registry);
     indices(&mut text, registry);
+    tiers(&mut text, registry);
     process(&mut text, &Process::read());
     text
 }
@@ -203,6 +205,13 @@ fn process(text: &mut String, process: &Process) {
     );
     optional(
         text,
+        "engram_process_anonymous_memory_bytes",
+        "gauge",
+        "Resident memory that is no copy of a file, in bytes.",
+        process.anonymous_bytes,
+    );
+    optional(
+        text,
         "process_open_fds",
         "gauge",
         "Number of open file descriptors.",
@@ -240,12 +249,13 @@ fn optional(text: &mut String, name: &str, kind: &str, help: &str, value: Option
     }
 }
 
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
+/// Begins a family of metrics.
+pub(super) fn family(text: &mut String, name: &str, kind: &str, help: &str) {
     let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 /// Label values are space ids, operations and versions of ours: none needs escaping.
-fn sample(text: &mut String, name: &str, labels: &[(&str, &str)], value: impl Display) {
+pub(super) fn sample(text: &mut String, name: &str, labels: &[(&str, &str)], value: impl Display) {
     let labels: Vec<String> = labels
         .iter()
         .map(|(label, value)| format!("{label}=\"{value}\""))

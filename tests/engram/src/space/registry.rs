@@ -121,6 +121,13 @@ impl Registry {
             .collect()
     }
 
+    /// Ends all listening to what is stored, because the server stops.
+    pub(crate) fn close_streams(&self) {
+        for space in self.loaded() {
+            space.stream().close();
+        }
+    }
+
     /// Each known space, and whether its last opening failed.
     ///
     /// Known are those that are open, and those whose directory is in the data directory.

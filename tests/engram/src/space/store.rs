@@ -1,22 +1,23 @@
-//! One open space: its memories in RAM, and the log that makes them durable.
+//! One open space: its memories, and the log that makes them durable.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::SpaceId;
 use super::registry::SpaceError;
+use super::stream::Stream;
+use super::tiers::{Tier, TierCounts, TierError, Tiers};
 use crate::config::Config;
 use crate::index::SpaceIndex;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::wal::{self, WalWriter, WriteError};
 
-/// The directories of a space. The last three stay empty: there are no tiers on disk.
+/// The directories of a space. `hot` and `warm` stay empty.
 const DIRECTORIES: [&str; 4] = ["wal", "hot", "warm", "cold"];
 
 /// An open space.
@@ -30,29 +31,12 @@ pub(crate) struct Space {
     pub(crate) created_at: Timestamp,
     /// Which memories contain which word.
     pub(crate) index: SpaceIndex,
-    memories: RwLock<Memories>,
+    memories: Tiers,
+    stream: Stream,
     writer: Mutex<WalWriter>,
     /// When the oldest write that is not yet on the disk has come in.
     waiting: Mutex<Vec<Instant>>,
     last_write_failed: Mutex<Option<String>>,
-}
-
-/// In the order in which the ids were first stored.
-#[derive(Debug, Default)]
-struct Memories {
-    list: Vec<Memory>,
-    by_id: HashMap<String, usize>,
-}
-
-impl Memories {
-    fn put(&mut self, memory: Memory) {
-        if let Some(&at) = self.by_id.get(&memory.id) {
-            self.list[at] = memory;
-            return;
-        }
-        self.by_id.insert(memory.id.clone(), self.list.len());
-        self.list.push(memory);
-    }
 }
 
 impl Space {
@@ -65,14 +49,11 @@ impl Space {
     ) -> Result<Self, SpaceError> {
         let root = data_dir.join(id.as_str());
         for path in std::iter::once(root.clone()).chain(DIRECTORIES.map(|name| root.join(name))) {
-            prepare(&path).map_err(|source| SpaceError::Persistence {
-                path,
-                id: id.clone(),
-                source,
-            })?;
+            prepare(&path).map_err(unprepared(id, &path))?;
         }
+        let cold = root.join("cold");
+        let memories = Tiers::create(&cold, config.hot_capacity).map_err(unprepared(id, &cold))?;
         let started = Instant::now();
-        let mut memories = Memories::default();
         let replayed = wal::replay(&root.join("wal"), |memory| memories.put(memory));
         metrics.wal_recovery(replayed.is_ok(), started.elapsed());
         let report = replayed?;
@@ -102,12 +83,15 @@ impl Space {
                 .and_then(|time| Timestamp::try_from(time).ok())
                 .unwrap_or(Timestamp::UNIX_EPOCH),
             root,
-            memories: RwLock::new(memories),
+            memories,
+            stream: Stream::default(),
             writer: Mutex::new(writer),
             waiting: Mutex::default(),
             last_write_failed: Mutex::default(),
         };
-        space.index.load(|offset, limit| space.list(offset, limit));
+        space
+            .index
+            .load(|offset, limit| space.list(Tier::All, offset, limit));
         Ok(space)
     }
 
@@ -122,10 +106,8 @@ impl Space {
         let written = writer.append(&payload);
         if written.is_ok() {
             // Under the writer's lock, so that memory and log agree about which of two writes came last.
-            self.memories
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .put(memory);
+            self.stream.publish(&memory);
+            self.memories.put(memory);
             self.index.put(&id, &content);
         }
         drop(writer);
@@ -139,59 +121,48 @@ impl Space {
     }
 
     /// The memory with an id.
-    pub(crate) fn get(&self, id: &str) -> Option<Memory> {
-        let memories = self.read();
-        memories.by_id.get(id).map(|&at| memories.list[at].clone())
+    pub(crate) fn get(&self, id: &str) -> Result<Option<Arc<Memory>>, TierError> {
+        self.memories.get(id)
     }
 
-    /// A page of the memories in the order in which they were stored.
-    pub(crate) fn list(&self, offset: usize, limit: usize) -> Vec<Memory> {
-        self.read()
-            .list
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .cloned()
-            .collect()
+    /// A page of the memories of a tier in the order in which they were stored.
+    pub(crate) fn list(
+        &self,
+        tier: Tier,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<Arc<Memory>>, TierError> {
+        self.memories.page(tier, offset, limit)
     }
 
     /// The first memories, in the order in which they were stored, that contain all words of a cue.
     ///
     /// The index says where to look; without it all memories are looked at.
-    pub(crate) fn find(&self, cue: &str, limit: usize) -> Vec<Memory> {
+    pub(crate) fn find(&self, cue: &str, limit: usize) -> Result<Vec<Arc<Memory>>, TierError> {
         let candidates = self.index.candidates(cue);
-        let memories = self.read();
-        if let Some(ids) = candidates {
-            let mut places: Vec<usize> = ids
-                .iter()
-                .filter_map(|id| memories.by_id.get(&**id).copied())
-                .collect();
-            places.sort_unstable();
-            return places
-                .into_iter()
-                .map(|at| &memories.list[at])
-                .filter(|memory| memory.matches(cue))
-                .take(limit)
-                .cloned()
-                .collect();
-        }
-        memories
-            .list
-            .iter()
-            .filter(|memory| memory.matches(cue))
-            .take(limit)
-            .cloned()
-            .collect()
+        self.memories
+            .find(candidates.as_deref(), limit, |memory| memory.matches(cue))
     }
 
     /// Builds the index anew, after `index.begin_rebuild`.
     pub(crate) fn rebuild_index(&self) {
-        self.index.rebuild(|offset, limit| self.list(offset, limit));
+        self.index
+            .rebuild(|offset, limit| self.list(Tier::All, offset, limit));
     }
 
     /// How many memories it holds.
     pub(crate) fn count(&self) -> usize {
-        self.read().list.len()
+        self.memories.len()
+    }
+
+    /// Where its memories are.
+    pub(crate) fn tiers(&self) -> TierCounts {
+        self.memories.counts()
+    }
+
+    /// Who listens to what is stored.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// How long the oldest write waits for the disk; zero if none does.
@@ -242,10 +213,12 @@ impl Space {
     pub(crate) fn flush(&self) -> io::Result<()> {
         lock(&self.writer).flush()
     }
+}
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Memories> {
-        self.memories.read().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The error of a space whose directory cannot be made or used.
+fn unprepared(id: &SpaceId, path: &Path) -> impl FnOnce(io::Error) -> SpaceError {
+    let (id, path) = (id.clone(), path.to_path_buf());
+    move |source| SpaceError::Persistence { path, id, source }
 }
 
 /// Makes a directory unless it is there.

@@ -15,5 +15,6 @@ mod index;
 mod instance;
 mod spaces;
 mod start;
+mod tiers;
 mod validate_data;
 mod wal;
