@@ -304,22 +304,22 @@ judge_operations() {
   if slow_among "$CUES" && [ -z "$prometheus" ]; then broken=$(broken_indices); fi
   if [ -n "$broken" ]; then
     recommend "the index of these spaces is not used, every memory is looked at: $broken" \
-      "engram rebuild-indices --space all" "$(page_url issues/index-corruption rebuild)"
+      "engram rebuild-indices --space all" "$(page_url common-issues issue-9)"
   elif slow_among "$WRITES" && slow_among "$CUES $READS"; then
     recommend 'storing and reading are slow: the whole server is, so look at processors and memory first' \
-      'profile_performance.sh 60' "$(page_url issues/high-latency cpu-saturation)"
+      'profile_performance.sh 60' "$(page_url common-issues issue-2)"
   elif slow_among "$WRITES"; then
     recommend "$(ran_among "$CUES $READS" && echo 'only storing is slow' || echo 'storing is slow, and nothing else was asked for'): each write waits for the disk" \
-      'profile_performance.sh 60; see io.txt' "$(page_url issues/high-latency disk-bottleneck)"
+      'profile_performance.sh 60; see io.txt' "$(page_url common-issues issue-2)"
   elif slow_among "$CUES" && ! slow_among "$READS"; then
     recommend 'only finding by words is slow: an index is missing, or the spaces have outgrown it' \
-      "curl -s $url/api/v1/system/health | jq .indices" "$(page_url issues/high-latency index-missing)"
+      "curl -s $url/api/v1/system/health | jq .indices" "$(page_url common-issues issue-2)"
   elif slow_among "$READS $CUES"; then
     recommend 'only reading is slow: memories come from a file and not from the hot tier' \
-      "curl -s '$url/api/v1/memories?limit=1' | jq .tier_counts" "$(page_url issues/high-latency hot-tier-too-small)"
+      "curl -s '$url/api/v1/memories?limit=1' | jq .tier_counts" "$(page_url common-issues issue-2)"
   fi
   if awk -v known=" $WRITES $CUES $READS " '$8 == "SLOW" && !index(known, " " $1 " ") { found = 1 } END { exit !found }' "$work/operations"; then
-    recommend 'another operation is slow' 'profile_performance.sh 60' "$(page_url issues/high-latency diagnosis)"
+    recommend 'another operation is slow' 'profile_performance.sh 60' "$(page_url common-issues issue-2)"
   fi
 }
 
@@ -331,9 +331,9 @@ slow_in_log() {
 judge_log() {
   if awk -F '\t' '$2 > 0 && $5 ~ /^WAL batch write/ { found = 1 } END { exit !found }' "$work/durations"; then
     recommend 'the log tells of slow writes to the write-ahead log: the disk is slow or busy' \
-      'profile_performance.sh 60; see io.txt' "$(page_url issues/high-latency disk-bottleneck)"
+      'profile_performance.sh 60; see io.txt' "$(page_url common-issues issue-2)"
   elif slow_in_log; then
-    recommend 'the log tells of a duration over the threshold' 'see the lines above' "$(page_url issues/high-latency diagnosis)"
+    recommend 'the log tells of a duration over the threshold' 'see the lines above' "$(page_url common-issues issue-2)"
   fi
 }
 
@@ -343,7 +343,7 @@ report_text() {
   local i
   printf 'Slow operations of Engram, %s, over %s ms\nNumbers: %s\n\n' "$stamp" "$threshold" "$source_text"
   if [ -n "$absent" ]; then
-    printf 'N/A: %s\n   page: %s\n' "$absent" "$(page_url issues/high-latency diagnosis)"
+    printf 'N/A: %s\n   page: %s\n' "$absent" "$(page_url common-issues issue-2)"
   elif [ ! -s "$work/operations" ]; then
     printf 'No operation has ended in this time.\n'
   else
