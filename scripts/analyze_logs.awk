@@ -1,6 +1,6 @@
 # One pass over Engram's log, for analyze_logs.sh, which passes the variables:
 #   patterns  the file log_patterns.tsv     since   leave out what is older (UTC, as the log writes times), or empty
-#   url       the runbook's address         format  text or json
+#   url       the runbook's address         format  text, json, or errors: STATUS, COUNT, PAGE, EXAMPLE of each kind
 #   source    what is read, to be shown     range   the time that is looked at, to be shown
 #   now       the time, to be shown
 # Exit status: 0, 1, 2 as analyze_logs.sh; 3: the patterns cannot be read.
@@ -34,7 +34,7 @@ substr($0, column, 8) in healthy && substr($0, column - 7, 1) == "." {
   lines++
   if (level != "") finish()
   time = substr($0, column - 26, 26)
-  if (since != "" && substr(time, 1, 19) < since) skipped++
+  if (since != "" && substr(time, 1, length(since)) < since) skipped++
   next
 }
 
@@ -75,6 +75,7 @@ END {
   finish()
   judge()
   if (format == "json") print_json()
+  else if (format == "errors") print_errors()
   else print_text()
   exit status
 }
@@ -118,7 +119,7 @@ function last_words(text) {
 # A new record begins.
 function begin(its_level, its_text) {
   if (level != "") finish()
-  if (since != "" && time != "" && substr(time, 1, 19) < since) { skipped++; return }
+  if (since != "" && time != "" && substr(time, 1, length(since)) < since) { skipped++; return }
   if (its_level != "ERROR" && its_level != "WARN" && its_level != "FATAL") return
   level = its_level
   text = its_text
@@ -395,6 +396,24 @@ function print_text(   i, k) {
     printf "  %d × %s\n      page: %s\n", advice_count[advice[k]], p_advice[advice[k]], page_url(p_page[advice[k]])
   if (of_pattern[0]) printf "  %d × Not in the catalogue: read the lines\n      page: %s\n", of_pattern[0], page_url("common-issues errors")
   printf "\nVerdict: %s\n", verdict
+}
+
+# Errors and critical warnings, one line for each pattern, or for each form that no pattern knows, in the order in which
+# they were seen.
+function print_errors(   i, p, key, n, order, sum, shown, critical_) {
+  for (i = 1; i <= n_forms; i++) {
+    p = form_pattern[i]
+    if (forms[i] ~ /^WARN/ && !is_critical(i)) continue
+    key = p ? p : "form " i
+    if (!(key in sum)) { order[++n] = key; shown[key] = i }
+    sum[key] += count[i]
+  }
+  for (i = 1; i <= n; i++) {
+    key = order[i]
+    p = form_pattern[shown[key]]
+    printf "%s\t%d\t%s\t%s\n", (is_critical(shown[key]) ? "critical" : "warning"), sum[key],
+      (p ? p_page[p] : "common-issues errors"), cut(readable(forms[shown[key]]), 160)
+  }
 }
 
 # A JSON string, quotes included.

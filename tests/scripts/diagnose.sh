@@ -244,7 +244,8 @@ ERROR engram: Failed to deserialize WAL entry at offset 64 in /d/default/wal/wal
 ERROR engram: Failed to bind to address 127.0.0.1:7432|issues/wont-start.html#port-conflict
 ERROR engram: Failed to initialise memory store for space 'tenant_a'|issues/space-isolation.html#diagnosis
 ERROR axum::serve::listener: accept error: Too many open files (os error 24)|common-issues.html#issue-4
-ERROR engram: Index corrupted or unavailable|common-issues.html#errors
+ERROR engram: Index corrupted or unavailable|issues/index-corruption.html#rebuild
+ERROR engram: nobody knows|common-issues.html#errors
 LINES
 }
 
@@ -295,18 +296,119 @@ test_a_missing_tool_is_named() {
   says 'curl is not installed'
 }
 
-test_closed_grpc_is_skipped_unless_it_is_expected() {
+test_closed_grpc_is_a_warning_with_its_cause() {
   fake_data
   fake_server
   answer_with text/plain 'x'
   run diagnose_health.sh
-  is "$(grep '^\[ 3/10\]' <<<"$out" | grep -c ' skipped ')" 1
-  run diagnose_health.sh --grpc-port 50051
-  says 'gRPC should be served on port 50051'
+  is "$(grep '^\[ 3/10\]' <<<"$out" | grep -c ' WARNING ')" 1
+  says 'nothing listens on port 50051'
+  run diagnose_health.sh --grpc-port 50052
+  says 'nothing listens on port 50052'
   mkdir -p ~/.config/engram
-  printf '[grpc]\nenabled = true\n' >~/.config/engram/config.toml
+  printf '[grpc] # nobody\nenabled = false # needs it\naddress = "0.0.0.0:50053"\n' >~/.config/engram/config.toml
   run diagnose_health.sh
-  says 'gRPC should be served on port 50051'
+  says 'gRPC is switched off: [grpc] enabled = false'
+  printf '[grpc]\naddress = "0.0.0.0:50053"\n' >~/.config/engram/config.toml
+  run diagnose_health.sh
+  says 'nothing listens on port 50053'
+  # Somebody who expects it knows better than the file.
+  printf '[grpc]\nenabled = false\n' >~/.config/engram/config.toml
+  run diagnose_health.sh --grpc-port 50051
+  says 'nothing listens on port 50051'
+}
+
+test_a_port_that_is_not_grpc_is_a_warning() {
+  fake_data
+  answer_with text/plain 'x'
+  nc -lk 127.0.0.1 50051 >/dev/null 2>&1 &
+  wait_for nc -z 127.0.0.1 50051
+  run diagnose_health.sh
+  says 'does not speak HTTP/2'
+  fake_server
+  run diagnose_health.sh
+  says "gRPC's port 50051 belongs to another program: nc"
+}
+
+# metrics_say LINE...: the server on port 7432 answers with these metrics.
+metrics_say() {
+  fake_data
+  answer_with text/plain "# TYPE engram_spaces gauge
+$(printf '%s\n' "$@")
+"
+  run diagnose_health.sh
+  complete
+}
+
+test_wal_lag_is_a_warning_from_ten_seconds_on() {
+  metrics_say 'engram_wal_lag_seconds{memory_space="default"} 9.9' 'engram_wal_lag_seconds{memory_space="tenant_a"} 15.3'
+  says 'space tenant_a is 15 s behind with its consolidation'
+  says_not 'space default is'
+}
+
+test_why_consolidation_does_not_run_is_said() {
+  local lag='engram_wal_lag_seconds{memory_space="default"} 40'
+  metrics_say "$lag" 'engram_consolidation_enabled 0'
+  says 'consolidation is switched off'
+  says 'space default is 40 s behind'
+  kill %1
+  metrics_say "$lag" 'engram_consolidation_enabled 1' 'engram_consolidation_waits_for_lock 1'
+  says 'waits for a lock'
+  kill %2
+  metrics_say 'engram_consolidation_enabled 1' "engram_consolidation_last_success_timestamp_seconds $(($(date +%s) - 500))" \
+    'engram_consolidation_check_interval_seconds 60'
+  says 'no consolidation has ended well for 50'
+  kill %3
+  metrics_say "$lag" 'engram_consolidation_enabled 1' "engram_consolidation_last_success_timestamp_seconds $(date +%s)" \
+    'engram_consolidation_failures_total{reason="memory"} 1' 'engram_consolidation_failures_total{reason="timeout"} 3'
+  says 'which has failed 3 times: timeout'
+}
+
+test_unusable_indices_and_values_that_are_no_numbers_are_warnings() {
+  metrics_say 'engram_index_fallback_active{memory_space="default"} 0' 'engram_index_fallback_active{memory_space="tenant_a"} 1' \
+    'engram_nonfinite_embeddings{memory_space="tenant_b"} 2'
+  says 'the index of space tenant_a cannot be used'
+  says_not 'the index of space default'
+  says '2 stored embeddings of space tenant_b hold values that are no numbers'
+  is "$(grep -c '^\[ 4/10\].* WARNING' <<<"$out")" 2
+}
+
+test_events_that_nobody_reads_are_a_warning() {
+  metrics_say 'engram_stream_queue_bytes{memory_space="default"} 104857600'
+  says_not 'MB are events'
+  kill %1
+  fake_server
+  metrics_say 'engram_stream_queue_bytes{memory_space="default"} 104857600'
+  says '100 MB are events'
+}
+
+test_the_limit_of_memory_is_that_of_the_server() {
+  fake_data
+  # shellcheck disable=SC2016
+  fake_server 'ulimit -d 60000; x=$(head -c 30000000 /dev/zero | tr "\0" x)'
+  run diagnose_health.sh
+  says 'MB that its limit of data (LimitDATA) allows'
+  says 'LimitDATA'
+}
+
+# A server whose operations take 10 s each: the third page tells, not the first two.
+test_the_latency_is_that_of_the_last_second() {
+  fake_data
+  local bucket='engram_memory_operation_duration_seconds_bucket{operation="recall",le='
+  mkdir /tmp/bin
+  # shellcheck disable=SC2016
+  printf '#!/bin/bash\nfor a; do [ "$b" != --output ] || file=$a; b=$a; done\ncase "$*" in */metrics/*) n=$(cat /tmp/n 2>/dev/null || echo 0); cp /tmp/page$n "$file"; echo 1 >/tmp/n ;; *) echo {} >"$file" ;; esac\necho "200 0.01"\n' >/tmp/bin/curl
+  chmod +x /tmp/bin/curl
+  printf '%s"0.1"} 90\n%s"10"} 100\n%s"+Inf"} 100\n' "$bucket" "$bucket" "$bucket" >/tmp/page0
+  printf '%s"0.1"} 180\n%s"10"} 200\n%s"+Inf"} 200\n' "$bucket" "$bucket" "$bucket" >/tmp/page1
+  PATH=/tmp/bin:$PATH run diagnose_health.sh
+  says 'recall took up to 10 s in the last second (100 of them)'
+  # Slow once, and fast now.
+  rm /tmp/n
+  printf '%s"0.1"} 200\n%s"10"} 210\n%s"+Inf"} 210\n' "$bucket" "$bucket" "$bucket" >/tmp/page0
+  printf '%s"0.1"} 300\n%s"10"} 310\n%s"+Inf"} 310\n' "$bucket" "$bucket" "$bucket" >/tmp/page1
+  PATH=/tmp/bin:$PATH run diagnose_health.sh
+  says 'recall took at most 0.1 s in the last second (100 of them)'
 }
 
 test_a_healthy_server_passes_server() {
