@@ -1,17 +1,14 @@
 //! gRPC: where it listens, and what becomes of the server when it cannot.
 
-use crate::instance::{Host, Server, stderr, stdout};
+use crate::instance::{Host, Server, stderr, stdout, wait_until};
 
 #[test]
 fn it_listens_where_the_command_line_says() {
     let host = Host::new();
     host.configure("[grpc]\naddress = \"127.0.0.1:1\"\n");
     let server = host.start();
-    assert!(
-        host.log().contains(" INFO engram: gRPC: 127.0.0.1:"),
-        "{}",
-        host.log()
-    );
+    let announced = || host.log().contains(" INFO engram: gRPC: 127.0.0.1:");
+    assert!(wait_until(announced), "{}", host.log());
     assert_eq!(up(&server), "1");
     assert_eq!(check(&server), "healthy");
 }

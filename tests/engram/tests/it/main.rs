@@ -8,6 +8,7 @@
 
 mod crash;
 mod grpc;
+mod grpcurl;
 mod host;
 mod host_unit;
 mod http;
