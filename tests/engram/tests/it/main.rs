@@ -14,6 +14,7 @@ mod host_unit;
 mod http;
 mod index;
 mod instance;
+mod robust;
 mod spaces;
 mod start;
 mod tiers;
