@@ -95,7 +95,7 @@ operations_now() {
 
 # ---- process ------------------------------------------------------------------------------------
 
-# When a process was started, as the log writes times. Empty if unknown.
+# When a process was started, as the log writes times; a little early, for the kernel rounds. Empty if unknown.
 started_at() {
   local ticks uptime per_second seconds
   ticks=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '{ print $20 }')
@@ -103,7 +103,7 @@ started_at() {
   per_second=$(getconf CLK_TCK) || return 0
   [ -n "$ticks" ] || return 0
   seconds=$(awk -v now="$(date +%s.%N)" -v up="$uptime" -v t="$ticks" -v hz="$per_second" \
-    'BEGIN { printf "%.2f", now - up + t / hz }')
+    'BEGIN { printf "%.2f", now - up + t / hz - 0.05 }')
   date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%S.%2N
 }
 

@@ -462,3 +462,118 @@ test_a_broken_space_leads_to_its_page_server() {
   says '1 spaces cannot be opened: tenant_a'
   says 'issues/space-isolation.html#directory-permissions'
 }
+
+# What Engram 0.1.0 answers when it is well: few metrics, no index, no consolidation.
+test_a_server_with_the_pages_of_engram_0_1_0_passes() {
+  fake_data
+  fake_server
+  nc -lk 127.0.0.1 50051 >/dev/null 2>&1 &
+  wait_for nc -z 127.0.0.1 50051
+  mkdir /tmp/bin
+  cat >/tmp/health <<'JSON'
+{"status":"healthy","timestamp":"2026-11-25T00:00:00Z","checks":[{"name":"error_rate","type":"error_rate","status":"healthy","message":"","latency_seconds":0.001},{"name":"spreading","type":"spreading","status":"healthy","message":"Spreading probe healthy","latency_seconds":0.0015}],"spaces":[{"space":"default","memories":3,"pressure":0.0,"wal_lag_ms":0.0,"consolidation_rate":0.0}],"cluster":null}
+JSON
+  printf '# TYPE engram_spreading_activations_total counter\nengram_spreading_activations_total 28\n' >/tmp/metrics
+  # shellcheck disable=SC2016
+  printf '#!/bin/bash\nfor a; do [ "$b" != --output ] || file=$a; b=$a; done\ncase "$*" in *--version*) echo HTTP2 ;; */metrics/*) cp /tmp/metrics "$file" ;; */health*) cp /tmp/health "$file" ;; esac\necho "200 0.01"\n' >/tmp/bin/curl
+  printf '#!/bin/bash\n' >/tmp/bin/ss
+  chmod +x /tmp/bin/*
+  printf '%s  INFO engram_core::store: WAL recovery completed corruption_rate=0.0\n' "$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)" >/tmp/log
+  PATH=/tmp/bin:$PATH run diagnose_health.sh --log /tmp/log
+  exits 0
+  says '10 checks: 10 ok'
+  # A probe of its own that fails is named.
+  sed -i 's/"status":"healthy","message":"Spreading probe healthy"/"status":"unhealthy","message":"Spreading probe failed"/; s/{"status":"healthy"/{"status":"degraded"/' /tmp/health
+  PATH=/tmp/bin:$PATH run diagnose_health.sh --log /tmp/log
+  exits 1
+  says "the server's own check spreading is unhealthy: Spreading probe failed"
+  says 'known-behaviour.html#f6'
+}
+
+# names NUMBER PAGE: check NUMBER is bad, and names PAGE.
+names() {
+  grep -A 2 "^\[$(printf '%2d' "$1")/10\].* \(WARNING\|CRITICAL\) " <<<"$out" | grep -q "page: .*/$2\$" || wrong "check $1 does not name $2"
+}
+
+restarted() {
+  systemctl restart engram
+  await
+}
+
+test_a_damaged_and_an_unreadable_index_lead_to_their_page_server() {
+  start_engram
+  stored default:m1 tenant_a:m2
+  systemctl stop engram
+  printf '\xff\xff' | dd of="$ENGRAM_DATA_DIR/default/indices/words.idx" bs=1 seek=60 conv=notrunc status=none
+  chmod 000 "$ENGRAM_DATA_DIR/tenant_a/indices/words.idx"
+  start_engram
+  memories tenant_a >/dev/null
+  run diagnose_health.sh
+  exits 1
+  complete
+  names 4 'issues/index-corruption.html#rebuild'
+  names 4 'issues/index-corruption.html#index-unreadable'
+  names 8 'issues/index-corruption.html#rebuild'
+  run analyze_logs.sh --json
+  is "$(jq -c '[.families[] | select(.count > 0) | .family]' <<<"$out")" '[5]'
+}
+
+test_a_damaged_log_leads_to_its_page_server() {
+  start_engram
+  stored tenant_a:m1 tenant_a:m2
+  systemctl stop engram
+  printf '\xff\xff' | dd of="$(find "$ENGRAM_DATA_DIR/tenant_a/wal" -name '*.log' -size +1k)" bs=1 seek=80 conv=notrunc status=none
+  start_engram
+  curl -s --max-time 5 -o /dev/null -H 'X-Memory-Space: tenant_a' http://localhost:7432/api/v1/memories
+  run diagnose_health.sh
+  exits 2
+  complete
+  names 8 'issues/wal-corruption.html#corrupt-wal-file'
+  names 5 'issues/wal-corruption.html#diagnosis'
+  run analyze_logs.sh --json
+  is "$(jq -c '[.families[] | select(.count > 0) | .family]' <<<"$out")" '[6]'
+}
+
+test_grpc_that_is_off_or_whose_port_is_taken_leads_to_its_page_server() {
+  mkdir -p ~/.config/engram
+  printf '[grpc]\nenabled = false\n' >~/.config/engram/config.toml
+  start_engram
+  run diagnose_health.sh
+  exits 1
+  complete
+  names 3 'common-issues.html#issue-10'
+  systemctl stop engram
+  rm ~/.config/engram/config.toml
+  nc -lk 127.0.0.1 50051 >/dev/null 2>&1 &
+  wait_for nc -z 127.0.0.1 50051
+  start_engram
+  run diagnose_health.sh
+  complete
+  names 3 'common-issues.html#issue-10'
+}
+
+test_a_full_disk_leads_to_its_page_server() {
+  start_engram
+  stored default:m1
+  head -c 100M /dev/zero >/var/tmp/full 2>/dev/null
+  # What is left of the last block is used up by small memories.
+  for i in $(seq 20); do store default "small$i" >/dev/null 2>&1; done
+  run diagnose_health.sh
+  exits 2
+  complete
+  names 4 'common-issues.html#issue-3'
+  names 8 'common-issues.html#issue-3'
+  run analyze_logs.sh --json
+  is "$(jq -c '[.families[] | select(.count > 0) | .family]' <<<"$out")" '[7]'
+}
+
+test_too_many_open_files_lead_to_their_page_server() {
+  start_engram
+  prlimit --pid "$(pgrep -x engram)" --nofile=40:40
+  for i in $(seq 60); do (exec 3<>/dev/tcp/127.0.0.1/7432; sleep 20) 2>/dev/null & done
+  sleep 1
+  run diagnose_health.sh
+  exits 2
+  complete
+  names 7 'common-issues.html#issue-4'
+}
