@@ -136,7 +136,7 @@ impl Health {
             for space in self.registry.loaded() {
                 let started = Instant::now();
                 let _missing = space.get("");
-                slowest = slowest.max(started.elapsed()).max(space.wal_lag());
+                slowest = slowest.max(started.elapsed()).max(space.write_wait());
             }
             let status = by_limits(slowest, SLOW, TOO_SLOW);
             (

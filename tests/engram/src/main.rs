@@ -12,6 +12,7 @@
 mod cli;
 mod client;
 mod config;
+mod consolidation;
 mod error_chain;
 mod grpc;
 mod health;

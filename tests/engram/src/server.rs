@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
+use crate::consolidation::Consolidator;
 use crate::grpc;
 use crate::health::Health;
 use crate::http::{self, Shared};
@@ -130,6 +131,7 @@ async fn serve(config: Config, ports: Ports) -> Result<(), ServerError> {
     let metrics = Arc::new(Metrics::default());
     let registry = Arc::new(Registry::new(&data_dir, &config, Arc::clone(&metrics)));
     open_spaces(&registry, &config)?;
+    let consolidator = Consolidator::new(&registry, &config);
     let listener = listen(claimed)?;
     let address = listener.local_addr()?;
     let shutdown = Arc::new(Notify::new());
@@ -142,19 +144,17 @@ async fn serve(config: Config, ports: Ports) -> Result<(), ServerError> {
         registry: Arc::clone(&registry),
         metrics: Arc::clone(&metrics),
         health,
+        consolidator: Arc::clone(&consolidator),
         config,
         shutdown: Arc::clone(&shutdown),
     });
     let (stopping, stop) = watch::channel(false);
     let grpc = grpc::start(&shared, grpc_address, stop.clone());
-    let pid_path = pid_file::path();
-    pid_file::write(&pid_path, address.port()).map_err(|source| ServerError::PidFile {
-        path: pid_path.clone(),
-        source,
-    })?;
+    let pid_path = write_pid_file(address.port())?;
     announce(address, grpc.address);
     tokio::spawn(log_snapshots(metrics));
     tokio::spawn(save_indices(Arc::clone(&registry)));
+    consolidator.start()?;
     let spaces = Arc::clone(&registry);
     let asked = async move {
         let reason = tokio::select! {
@@ -171,10 +171,19 @@ async fn serve(config: Config, ports: Ports) -> Result<(), ServerError> {
         (result, ()) = async { tokio::join!(served, grpc.ended()) } => result?,
         () = drained(stop) => tracing::warn!(target: "engram", "Requests still open after {DRAIN:?}, closing them"),
     }
+    consolidator.stop();
     flush(&registry);
     pid_file::remove(&pid_path, std::process::id().cast_signed());
     tracing::info!(target: "engram", "Server shutdown complete");
     Ok(())
+}
+
+fn write_pid_file(port: u16) -> Result<PathBuf, ServerError> {
+    let path = pid_file::path();
+    match pid_file::write(&path, port) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(ServerError::PidFile { path, source }),
+    }
 }
 
 async fn drained(mut stop: watch::Receiver<bool>) {

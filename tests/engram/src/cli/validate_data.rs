@@ -67,8 +67,7 @@ pub(super) fn run(data_dir: &Path, only: Option<&str>) -> Result<(), Box<dyn Err
 impl Counts {
     /// Looks at everything that a space has on disk and that a start would refuse if it were damaged.
     fn add(&mut self, root: &Path) {
-        let remarks =
-            examine(&root.join("wal")).unwrap_or_else(|error| vec![Remark::Damage(error)]);
+        let remarks = examine(root).unwrap_or_else(|error| vec![Remark::Damage(error)]);
         for remark in remarks {
             match remark {
                 Remark::Whole(entries) => {

@@ -30,12 +30,12 @@ pub(crate) enum Kind {
 }
 
 /// Sections of the specification that this server does not read yet. Whatever they hold is accepted.
-pub(crate) const UNREAD_SECTIONS: [&str; 2] = ["validation", "consolidation"];
+pub(crate) const UNREAD_SECTIONS: [&str; 1] = ["validation"];
 
 const COUNT: Kind = Kind::Integer(0, i64::MAX);
 
 /// Every key with its section.
-pub(crate) const KEYS: [(&str, Kind); 64] = [
+pub(crate) const KEYS: [(&str, Kind); 71] = [
     ("feature_flags.spreading_api_beta", Kind::Bool),
     ("server.http_bind", Kind::IpAddress),
     ("grpc.enabled", Kind::Bool),
@@ -58,6 +58,28 @@ pub(crate) const KEYS: [(&str, Kind); 64] = [
     ("storage.indices.enable_checksums", Kind::Bool),
     ("storage.indices.verify_on_load", Kind::Bool),
     ("storage.indices.auto_rebuild_on_corruption", Kind::Bool),
+    (
+        "persistence.wal_max_file_bytes",
+        Kind::Integer(4_096, 1 << 40),
+    ),
+    ("consolidation.enabled", Kind::Bool),
+    (
+        "consolidation.check_interval_secs",
+        Kind::Integer(1, 86_400),
+    ),
+    (
+        "consolidation.idle_threshold_secs",
+        Kind::Integer(0, 604_800),
+    ),
+    ("consolidation.max_batch_size", Kind::Integer(1, 100_000)),
+    (
+        "consolidation.pattern_detection.timeout_secs",
+        Kind::Integer(1, 3_600),
+    ),
+    (
+        "consolidation.pattern_detection.min_pattern_support",
+        Kind::Integer(2, 100_000),
+    ),
     ("cluster.enabled", Kind::Bool),
     ("cluster.node_id", Kind::Text),
     ("cluster.discovery.type", Kind::Text),

@@ -2,6 +2,7 @@
 //!
 //! There need not be one. If there is, every command reads it first, and fails if it is broken.
 
+mod consolidation;
 mod grpc;
 mod keys;
 mod reader;
@@ -9,11 +10,13 @@ mod reader;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use consolidation::ConsolidationConfig;
 pub(crate) use grpc::{GrpcConfig, TlsConfig};
 pub(crate) use reader::{Finding, Severity, read};
 
 use crate::index;
 use crate::space::SpaceId;
+use crate::wal::Limits;
 
 /// What the server uses of the configuration.
 #[derive(Debug, Clone)]
@@ -28,10 +31,24 @@ pub(crate) struct Config {
     pub(crate) bootstrap_spaces: Vec<SpaceId>,
     /// How many memories of a space may be in RAM.
     pub(crate) hot_capacity: u64,
+    /// The size in bytes at which a log file is closed and a new one begun.
+    pub(crate) wal_max_file_bytes: u64,
+    /// The sections `[consolidation]` and `[consolidation.pattern_detection]`.
+    pub(crate) consolidation: ConsolidationConfig,
     /// `[storage.indices]`.
     pub(crate) indices: index::Settings,
     /// Kept, and shown by `config list`. Nothing depends on it.
     pub(crate) spreading_api_beta: bool,
+}
+
+impl Config {
+    /// When a new log file is begun: at a size, and with as many records as one batch of consolidation has.
+    pub(crate) fn wal_limits(&self) -> Limits {
+        Limits {
+            bytes: self.wal_max_file_bytes,
+            records: self.consolidation.max_batch_size as u64,
+        }
+    }
 }
 
 /// Why there is no configuration.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Kind, UNREAD_SECTIONS};
-use super::{Config, GrpcConfig};
+use super::{Config, ConsolidationConfig, GrpcConfig};
 use crate::space::SpaceId;
 
 /// How bad a finding is.
@@ -81,6 +81,8 @@ impl Default for Config {
             hot_capacity: 100_000,
             indices: crate::index::Settings::default(),
             grpc: GrpcConfig::default(),
+            wal_max_file_bytes: 16 << 20,
+            consolidation: ConsolidationConfig::default(),
             spreading_api_beta: true,
         }
     }
@@ -164,6 +166,11 @@ impl Reader<'_> {
                     .and_then(|number| number.try_into().ok())
                     .unwrap_or(1);
             }
+            "persistence.wal_max_file_bytes" => {
+                config.wal_max_file_bytes = keys::integer(value)
+                    .and_then(|number| number.try_into().ok())
+                    .unwrap_or(config.wal_max_file_bytes);
+            }
             "memory_spaces.default_space" => {
                 config.default_space = value
                     .as_str()
@@ -174,7 +181,10 @@ impl Reader<'_> {
                 let ids = keys::texts(value).unwrap_or_default();
                 config.bootstrap_spaces = ids.iter().filter_map(|id| id.parse().ok()).collect();
             }
-            _ => config.grpc.keep(name, value),
+            _ => {
+                config.grpc.keep(name, value);
+                config.consolidation.keep(name, value);
+            }
         }
     }
 

@@ -119,7 +119,12 @@ impl EngramService for Service {
             .map(|space| SpaceState {
                 memory_space_id: space.id.to_string(),
                 memories: count(space.count()),
-                wal_lag_seconds: space.wal_lag().as_secs_f64(),
+                wal_lag_seconds: self
+                    .shared
+                    .consolidator
+                    .config
+                    .lag(space.log().oldest_ns)
+                    .as_secs_f64(),
             })
             .collect();
         Ok(Response::new(IntrospectResponse {

@@ -68,6 +68,15 @@ impl ApiError {
         }
     }
 
+    /// Another cycle of consolidation is at work.
+    pub(crate) fn busy(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            code: "COMPACTION_IN_PROGRESS",
+            message: message.into(),
+        }
+    }
+
     /// A bug of ours.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self {
@@ -148,6 +157,10 @@ fn teaching(code: &str) -> (&'static str, &'static str) {
         "FEATURE_NOT_ENABLED" => (
             "Not every server has every feature.",
             "Use a server that has it.",
+        ),
+        "COMPACTION_IN_PROGRESS" => (
+            "One cycle of consolidation works at a time.",
+            "Wait until it has ended, then ask again.",
         ),
         "MEMORY_SYSTEM_ERROR" => (
             "The server could not read or write the memory space.",

@@ -3,6 +3,7 @@
 //! Unknown paths are 404 and wrong methods 405, both without a body; wrong content types, JSON and shapes are
 //! 415, 400 and 422 with a line of text. That is what axum does, in the real server too.
 
+mod consolidation;
 pub(crate) mod error;
 mod indices;
 pub(crate) mod memories;
@@ -20,6 +21,7 @@ use axum::routing::{get, post};
 use tokio::sync::Notify;
 
 use crate::config::Config;
+use crate::consolidation::Consolidator;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::space::Registry;
@@ -31,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Arc<Registry>,
     /// The numbers.
     pub(crate) metrics: Arc<Metrics>,
+    /// What turns logs into checkpoints.
+    pub(crate) consolidator: Arc<Consolidator>,
     /// The checks.
     pub(crate) health: Arc<Health>,
     /// The configuration, as it was at the start.
@@ -56,8 +60,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/stream/memories", get(stream::memories))
         .route("/api/v1/query", post(query::query))
         .route("/api/v1/spaces", get(spaces::list).post(spaces::create))
-        .route("/api/v1/maintenance/compact", post(system::compact))
-        .route("/api/v1/consolidations", get(system::consolidations))
+        .route("/api/v1/maintenance/compact", post(consolidation::compact))
+        .route("/api/v1/consolidations", get(consolidation::list))
         .route("/api/v1/system/health", get(system::system_health))
         .route("/api/v1/system/rebuild-indices", post(indices::rebuild))
         .route("/health", get(system::health))

@@ -57,6 +57,8 @@ pub(crate) async fn system_health(
         .iter()
         .map(|space| indices::description(space))
         .collect();
+    let lag = spaces.iter().map(|space| lag_ms(&shared, space));
+    let lag = lag.fold(0.0, f64::max);
     let spaces: Vec<Value> = spaces
         .iter()
         .map(|space| space_health(&shared, space))
@@ -67,12 +69,16 @@ pub(crate) async fn system_health(
         "checks": checks,
         "spaces": spaces,
         "indices": indices,
+        "wal_lag_ms": lag,
+        "consolidation_rate": shared.consolidator.stats().rate(None),
+        "consolidation": super::consolidation::summary(&shared.consolidator),
         "cluster": null,
     });
     Ok((http_status(status), Json(body)).into_response())
 }
 
-/// `pressure` is the share of the configured capacity that is used. Nothing consolidates, so that rate is 0.
+/// `pressure` is the share of the configured capacity that is used; `wal_lag_ms` how long its oldest record is overdue
+/// for consolidation; `consolidation_rate` how many memories a second were consolidated in the last five minutes.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn space_health(shared: &Shared, space: &Space) -> Value {
     let memories = space.count();
@@ -80,9 +86,14 @@ fn space_health(shared: &Shared, space: &Space) -> Value {
         "space": space.id.as_str(),
         "memories": memories,
         "pressure": memories as f64 / shared.config.hot_capacity as f64,
-        "wal_lag_ms": space.wal_lag().as_secs_f64() * 1000.0,
-        "consolidation_rate": 0.0,
+        "wal_lag_ms": lag_ms(shared, space),
+        "consolidation_rate": shared.consolidator.stats().rate(Some(&space.id)),
     })
+}
+
+fn lag_ms(shared: &Shared, space: &Space) -> f64 {
+    let lag = shared.consolidator.config.lag(space.log().oldest_ns);
+    lag.as_secs_f64() * 1000.0
 }
 
 /// `GET /metrics`: JSON, unless the client asks for text as Prometheus does.
@@ -99,7 +110,7 @@ pub(crate) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMa
 
 /// `GET /metrics/prometheus`: always text.
 pub(crate) async fn prometheus(State(shared): State<Arc<Shared>>) -> Response {
-    let text = metrics::exposition(&shared.metrics, &shared.registry);
+    let text = metrics::exposition(&shared.metrics, &shared.registry, &shared.consolidator);
     (
         [(
             header::CONTENT_TYPE,
@@ -108,25 +119,6 @@ pub(crate) async fn prometheus(State(shared): State<Arc<Shared>>) -> Response {
         text,
     )
         .into_response()
-}
-
-/// `POST /api/v1/maintenance/compact`: the form of an answer when there is nothing to compact.
-pub(crate) async fn compact() -> Json<Value> {
-    Json(json!({
-        "compaction": null,
-        "pressure_before": 0.0,
-        "pressure_after": 0.0,
-        "maintenance_triggered": false,
-    }))
-}
-
-/// `GET /api/v1/consolidations`: nothing consolidates, so there are no beliefs.
-pub(crate) async fn consolidations() -> Json<Value> {
-    Json(json!({
-        "generated_at": Timestamp::now(),
-        "beliefs": [],
-        "stats": { "total_replays": 0, "last_replay_timestamp": null },
-    }))
 }
 
 /// `POST /shutdown`: answers, then stops.

@@ -4,6 +4,7 @@
 
 mod json;
 mod recent;
+mod storage;
 mod text;
 mod tiers;
 

@@ -3,13 +3,18 @@
 use std::fmt::{Display, Write};
 
 use super::tiers::tiers;
-use super::{BUCKETS, Histogram, Inner, Listening, Metrics};
+use super::{BUCKETS, Histogram, Inner, Listening, Metrics, storage};
+use crate::consolidation::Consolidator;
 use crate::index;
 use crate::process::Process;
 use crate::space::{Registry, SpaceId};
 
 /// All metrics as text. Spaces and the process are looked at now.
-pub(crate) fn exposition(metrics: &Metrics, registry: &Registry) -> String {
+pub(crate) fn exposition(
+    metrics: &Metrics,
+    registry: &Registry,
+    consolidator: &Consolidator,
+) -> String {
     let mut text = String::new();
     family(
         &mut text,
@@ -29,6 +34,9 @@ pub(crate) fn exposition(metrics: &Metrics, registry: &Registry) -> String {
     spaces(&mut text, registry);
     indices(&mut text, registry);
     tiers(&mut text, registry);
+    storage::logs(&mut text, registry, consolidator);
+    storage::consolidation(&mut text, consolidator);
+    storage::disk(&mut text, registry);
     process(&mut text, &Process::read());
     text
 }
@@ -130,21 +138,6 @@ fn spaces(text: &mut String, registry: &Registry) {
             name,
             &[("memory_space", id.as_str())],
             u8::from(unavailable),
-        );
-    }
-    let name = "engram_wal_lag_seconds";
-    family(
-        text,
-        name,
-        "gauge",
-        "How long the oldest write of a space waits for the disk; 0 if none does.",
-    );
-    for space in &loaded {
-        sample(
-            text,
-            name,
-            &[("memory_space", space.id.as_str())],
-            space.wal_lag().as_secs_f64(),
         );
     }
 }

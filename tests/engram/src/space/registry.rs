@@ -69,6 +69,11 @@ impl Registry {
         }
     }
 
+    /// The directory in which the spaces are.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     /// The space with an id: opened if it is not open, made if it is not there. Blocks.
     pub(crate) fn open_or_create(&self, id: &SpaceId) -> Result<Arc<Space>, SpaceError> {
         if let Some(space) = self.get(id) {

@@ -15,9 +15,10 @@ use crate::config::Config;
 use crate::index::SpaceIndex;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::wal::{self, WalWriter, WriteError};
+use crate::wal::checkpoint::Checkpoint;
+use crate::wal::{self, Waiting, WalWriter, WriteError};
 
-/// The directories of a space. `hot` and `warm` stay empty.
+/// The directories of a space. `hot` stays empty; in `warm` is the checkpoint.
 const DIRECTORIES: [&str; 4] = ["wal", "hot", "warm", "cold"];
 
 /// An open space.
@@ -34,6 +35,10 @@ pub(crate) struct Space {
     memories: Tiers,
     stream: Stream,
     writer: Mutex<WalWriter>,
+    /// What is in the log and not in the checkpoint. Beside the writer, which may hang.
+    log: Arc<Mutex<Waiting>>,
+    /// The checkpoint. Locked for as long as the space is consolidated.
+    pub(crate) checkpoint: Mutex<Option<Checkpoint>>,
     /// When the oldest write that is not yet on the disk has come in.
     waiting: Mutex<Vec<Instant>>,
     last_write_failed: Mutex<Option<String>>,
@@ -54,21 +59,28 @@ impl Space {
         let cold = root.join("cold");
         let memories = Tiers::create(&cold, config.hot_capacity).map_err(unprepared(id, &cold))?;
         let started = Instant::now();
-        let replayed = wal::replay(&root.join("wal"), |memory| memories.put(memory));
+        let replayed = wal::replay(&root, |memory| memories.put(memory));
         metrics.wal_recovery(replayed.is_ok(), started.elapsed());
         let report = replayed?;
         let create_error = |source| SpaceError::WalFile {
             path: root.join("wal"),
             source,
         };
-        let writer = WalWriter::create(&root.join("wal")).map_err(create_error)?;
+        let after = report
+            .checkpoint
+            .as_ref()
+            .and_then(Checkpoint::until_seconds);
+        let files = report.segments.len();
+        let limits = config.wal_limits();
+        let writer = WalWriter::create(&root.join("wal"), limits, report.segments, after)
+            .map_err(create_error)?;
         tracing::info!(
             target: "engram_core::store",
             space = %id,
             recovered = report.recovered,
             corrupted = 0,
             torn = report.torn,
-            files = report.files,
+            files,
             corruption_rate = 0.0,
             duration_ms = started.elapsed().as_millis(),
             "WAL recovery completed"
@@ -85,7 +97,9 @@ impl Space {
             root,
             memories,
             stream: Stream::default(),
+            log: writer.waiting(),
             writer: Mutex::new(writer),
+            checkpoint: Mutex::new(report.checkpoint),
             waiting: Mutex::default(),
             last_write_failed: Mutex::default(),
         };
@@ -165,8 +179,18 @@ impl Space {
         &self.stream
     }
 
+    /// What is in the log and not in the checkpoint.
+    pub(crate) fn log(&self) -> Waiting {
+        *lock(&self.log)
+    }
+
+    /// Works on the log while nothing is written to it.
+    pub(crate) fn with_log<T>(&self, work: impl FnOnce(&mut WalWriter) -> T) -> T {
+        work(&mut lock(&self.writer))
+    }
+
     /// How long the oldest write waits for the disk; zero if none does.
-    pub(crate) fn wal_lag(&self) -> Duration {
+    pub(crate) fn write_wait(&self) -> Duration {
         lock(&self.waiting)
             .iter()
             .map(Instant::elapsed)

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::replay::{End, ReplayError, read, replay_file};
+use super::checkpoint;
+use super::damage::ReplayError;
+use super::replay::{End, read, replay_file};
 
 /// What is to be said of one file.
 #[derive(Debug)]
@@ -16,27 +18,49 @@ pub(crate) enum Remark {
     Damage(ReplayError),
 }
 
-/// Reads every log file of the directory to its end or to its first damaged record.
+/// Reads the checkpoint of a space, and every log file to its end or to its first damaged record.
 ///
 /// The end of the newest file may be a part of a record, as in a start: a crash leaves one there, and a running
 /// server may be about to write the rest.
-pub(crate) fn examine(directory: &Path) -> Result<Vec<Remark>, ReplayError> {
+pub(crate) fn examine(root: &Path) -> Result<Vec<Remark>, ReplayError> {
+    let directory = &root.join("wal");
     let files = match super::files(directory) {
         Ok(files) => files,
         // A space that was made and never opened.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(source) => {
             return Err(ReplayError::List {
-                path: directory.to_path_buf(),
+                path: directory.clone(),
                 source,
             });
         }
     };
-    let mut remarks = Vec::new();
+    let mut remarks = examine_checkpoint(root)?;
     for (index, path) in files.iter().enumerate() {
         remarks.extend(examine_file(path, index + 1 == files.len()));
     }
     Ok(remarks)
+}
+
+/// Only the newest one counts.
+fn examine_checkpoint(root: &Path) -> Result<Vec<Remark>, ReplayError> {
+    let path = root.join("warm");
+    let files = match checkpoint::files(&path) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(ReplayError::List { path, source }),
+    };
+    let Some((_, newest)) = files.last() else {
+        return Ok(Vec::new());
+    };
+    Ok(match checkpoint::examine(newest) {
+        Ok((_, memories)) => vec![Remark::Whole(memories.len() as u64)],
+        // A running server has replaced it since the directory was listed.
+        Err(ReplayError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Vec::new()
+        }
+        Err(damage) => vec![Remark::Damage(damage)],
+    })
 }
 
 fn examine_file(path: &Path, newest: bool) -> Vec<Remark> {
@@ -52,7 +76,7 @@ fn examine_file(path: &Path, newest: bool) -> Vec<Remark> {
         }
     };
     let mut entries = 0;
-    let end = replay_file(&bytes, newest, |_| entries += 1);
+    let end = replay_file(&bytes, newest, |_, _| entries += 1);
     let mut remarks = vec![Remark::Whole(entries)];
     let name = path.display();
     match end {

@@ -5,7 +5,7 @@
 //! | 0 | magic | `0xDEADBEEF` |
 //! | 4 | sequence | `u64`, from 0 in each file |
 //! | 12 | timestamp | `u64`, nanoseconds since 1970 |
-//! | 20 | entry type | `u32`, 1 for a stored memory |
+//! | 20 | entry type | `u32`, 1 for a stored memory, 5 for the end of a checkpoint |
 //! | 24 | payload size | `u32`, bytes |
 //! | 28 | payload checksum | CRC-32C |
 //! | 32 | header checksum | CRC-32C of all header fields but itself |
@@ -21,6 +21,8 @@ pub(crate) const HEADER_SIZE: usize = 64;
 pub(crate) const MAGIC: u32 = 0xDEAD_BEEF;
 /// The entry type of a stored memory.
 pub(crate) const EPISODE_STORE: u32 = 1;
+/// The entry type of the last record of a checkpoint.
+pub(crate) const CHECKPOINT: u32 = 5;
 
 const CHECKSUM_AT: usize = 32;
 const CHECKED_SIZE: usize = 56;
@@ -28,6 +30,8 @@ const CHECKED_SIZE: usize = 56;
 /// The fields of a header that the reader needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
+    /// Nanoseconds since 1970.
+    pub(crate) timestamp_ns: u64,
     /// What kind of entry the payload is.
     pub(crate) entry_type: u32,
     /// Bytes of the payload.
@@ -50,14 +54,24 @@ pub(crate) enum HeaderDamage {
     },
 }
 
-/// The bytes of one record.
+/// The bytes of one record that stores a memory.
 pub(crate) fn encode(sequence: u64, timestamp_ns: u64, payload: &[u8]) -> Vec<u8> {
+    encode_as(EPISODE_STORE, sequence, timestamp_ns, payload)
+}
+
+/// The bytes of one record of any type.
+pub(crate) fn encode_as(
+    entry_type: u32,
+    sequence: u64,
+    timestamp_ns: u64,
+    payload: &[u8],
+) -> Vec<u8> {
     let size = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     let mut record = vec![0; HEADER_SIZE];
     record[0..4].copy_from_slice(&MAGIC.to_le_bytes());
     record[4..12].copy_from_slice(&sequence.to_le_bytes());
     record[12..20].copy_from_slice(&timestamp_ns.to_le_bytes());
-    record[20..24].copy_from_slice(&EPISODE_STORE.to_le_bytes());
+    record[20..24].copy_from_slice(&entry_type.to_le_bytes());
     record[24..28].copy_from_slice(&size.to_le_bytes());
     record[28..32].copy_from_slice(&crc32c::crc32c(payload).to_le_bytes());
     let checksum = header_checksum(&record);
@@ -77,6 +91,9 @@ pub(crate) fn decode_header(bytes: &[u8; HEADER_SIZE]) -> Result<Header, HeaderD
         return Err(HeaderDamage::Checksum { expected, got });
     }
     Ok(Header {
+        timestamp_ns: u64::from_le_bytes([
+            bytes[12], bytes[13], bytes[14], bytes[15], bytes[16], bytes[17], bytes[18], bytes[19],
+        ]),
         entry_type: u32_at(bytes, 20),
         payload_size: u32_at(bytes, 24) as usize,
         payload_checksum: u32_at(bytes, 28),

@@ -4,130 +4,139 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::checkpoint::{self, Checkpoint};
+use super::damage::{Damage, ReplayError, log_damage};
 use super::record::{self, HEADER_SIZE, Header, HeaderDamage, MAGIC};
+use super::{Segment, seconds_of};
 use crate::memory::Memory;
 
 /// What a successful replay has read.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 pub(crate) struct Report {
     /// Entries that were read.
     pub(crate) recovered: u64,
     /// Incomplete records removed from the end of the newest file: 0 or 1.
     pub(crate) torn: u64,
-    /// Log files.
-    pub(crate) files: usize,
+    /// The log files, oldest first.
+    pub(crate) segments: Vec<Segment>,
+    /// The checkpoint, if there is one.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
-/// Why the log cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplayError {
-    /// The directory cannot be listed.
-    #[error("Failed to list WAL directory '{path}'")]
-    List {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file cannot be read.
-    #[error("Failed to read WAL file '{path}'")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A record is damaged.
-    #[error("Failed to deserialize WAL entry at offset {offset} in {path}")]
-    Damaged {
-        /// Where the record begins, in bytes.
-        offset: usize,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Damage,
-    },
-}
-
-/// What is wrong with a record.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Damage {
-    /// A checksum of the header or the payload does not fit.
-    #[error("Checksum verification failed: expected {expected:08x}, got {got:08x}")]
-    Checksum {
-        /// As stored in the record.
-        expected: u32,
-        /// As computed from the bytes.
-        got: u32,
-        /// Is it the header's?
-        in_header: bool,
-    },
-    /// It does not begin like a record.
-    #[error("Corruption detected: Invalid magic number: expected {MAGIC:x}, got {0:x}")]
-    Magic(u32),
-    /// It ends before its time, and not because of a crash.
-    #[error("I/O error: failed to fill whole buffer")]
-    Cut,
-    /// Its checksum fits, but it is not a memory.
-    #[error("Corruption detected: Failed to deserialize WAL episode: {0}")]
-    Episode(String),
-}
-
-/// Hands every memory of the log to `accept`, in the order in which they were stored.
+/// Hands every memory of the space to `accept`, in the order in which they were stored: those of the checkpoint, then
+/// those of the log files that it does not hold.
 ///
 /// Fails at the first damaged record. The end of the newest file may be a part of a record: a crash during a write
-/// that was never acknowledged leaves one. It is removed.
-pub(crate) fn replay(
-    directory: &Path,
-    mut accept: impl FnMut(Memory),
-) -> Result<Report, ReplayError> {
-    let files = super::files(directory).map_err(|source| ReplayError::List {
-        path: directory.to_path_buf(),
-        source,
-    })?;
-    let mut report = Report {
-        files: files.len(),
-        ..Report::default()
+/// that was never acknowledged leaves one. It is removed. So are log files that are in the checkpoint: a crash between
+/// writing that and removing them leaves them.
+pub(crate) fn replay(root: &Path, mut accept: impl FnMut(Memory)) -> Result<Report, ReplayError> {
+    let (directory, warm) = (root.join("wal"), root.join("warm"));
+    let list = |path: &Path| {
+        let path = path.to_path_buf();
+        |source| ReplayError::List { path, source }
     };
-    for (index, path) in files.iter().enumerate() {
-        let bytes = read(path).map_err(|source| ReplayError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let end = replay_file(&bytes, index + 1 == files.len(), |memory| {
-            report.recovered += 1;
-            accept(memory);
-        });
-        match end {
-            Ok(End::Whole) => {}
-            Ok(End::ZeroPadding(offset)) => {
-                tracing::warn!(target: "engram_core::storage::wal",
-                    "Zero padding after the last record at offset {offset} in {} ignored",
-                    path.display()
-                );
-            }
-            Ok(End::Torn(offset)) => {
-                tracing::warn!(target: "engram_core::storage::wal",
-                    "Torn record at offset {offset} in {} removed: it is incomplete, as a crash during a write leaves it",
-                    path.display()
-                );
-                cut(path, offset).map_err(|source| ReplayError::Read {
-                    path: path.clone(),
-                    source,
-                })?;
-                report.torn += 1;
-            }
-            Err((offset, damage)) => {
-                log_damage(path, offset, &damage);
-                return Err(ReplayError::Damaged {
-                    offset,
-                    path: path.clone(),
-                    source: damage,
-                });
-            }
+    let all = super::files(&directory).map_err(list(&directory))?;
+    let checkpoints = checkpoint::tidy(&warm)
+        .and_then(|()| checkpoint::files(&warm))
+        .map_err(list(&warm))?;
+    let newest_checkpoint = checkpoints.last().map(|(_, path)| checkpoint::read(path));
+    let (checkpoint, held) = newest_checkpoint.transpose()?.unzip();
+    let (leftovers, live): (Vec<PathBuf>, Vec<PathBuf>) = all
+        .iter()
+        .cloned()
+        .partition(|path| checkpoint.as_ref().is_some_and(|it| it.covers(path)));
+    // A file that somebody has put back and that is older than the checkpoint must not replace what is newer.
+    let until = checkpoint.as_ref().and_then(Checkpoint::until_seconds);
+    let (before, after): (Vec<PathBuf>, Vec<PathBuf>) =
+        live.into_iter().partition(|path| seconds_of(path) <= until);
+    let mut report = Report::default();
+    for path in &before {
+        replay_path(path, false, &mut report, &mut accept)?;
+    }
+    for memory in held.unwrap_or_default() {
+        report.recovered += 1;
+        accept(memory);
+    }
+    for path in &after {
+        replay_path(path, all.last() == Some(path), &mut report, &mut accept)?;
+    }
+    remove_leftovers(&leftovers, &checkpoints);
+    report.checkpoint = checkpoint;
+    Ok(report)
+}
+
+/// The memories of one log file that is no longer written to. Any damage is an error.
+pub(crate) fn read_segment(path: &Path) -> Result<Vec<Memory>, ReplayError> {
+    let mut memories = Vec::new();
+    replay_path(path, false, &mut Report::default(), &mut |memory| {
+        memories.push(memory);
+    })?;
+    Ok(memories)
+}
+
+fn replay_path(
+    path: &Path,
+    newest: bool,
+    report: &mut Report,
+    accept: &mut impl FnMut(Memory),
+) -> Result<(), ReplayError> {
+    let failed = |source| ReplayError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let bytes = read(path).map_err(failed)?;
+    let mut segment = Segment {
+        path: path.to_path_buf(),
+        bytes: bytes.len() as u64,
+        ..Segment::default()
+    };
+    let end = replay_file(&bytes, newest, |timestamp_ns, memory| {
+        segment.records += 1;
+        segment.oldest_ns.get_or_insert(timestamp_ns);
+        accept(memory);
+    });
+    report.recovered += segment.records;
+    match end {
+        Ok(End::Whole) => {}
+        Ok(End::ZeroPadding(offset)) => {
+            tracing::warn!(target: "engram_core::storage::wal",
+                "Zero padding after the last record at offset {offset} in {} ignored",
+                path.display()
+            );
+        }
+        Ok(End::Torn(offset)) => {
+            tracing::warn!(target: "engram_core::storage::wal",
+                "Torn record at offset {offset} in {} removed: it is incomplete, as a crash during a write leaves it",
+                path.display()
+            );
+            cut(path, offset).map_err(failed)?;
+            segment.bytes = offset as u64;
+            report.torn += 1;
+        }
+        Err((offset, damage)) => {
+            log_damage(path, offset, &damage);
+            return Err(ReplayError::Damaged {
+                offset,
+                path: path.to_path_buf(),
+                source: damage,
+            });
         }
     }
-    Ok(report)
+    report.segments.push(segment);
+    Ok(())
+}
+
+/// Removes what the newest checkpoint has made superfluous. What cannot be removed now is removed the next time.
+fn remove_leftovers(logs: &[PathBuf], checkpoints: &[(u64, PathBuf)]) {
+    let older = checkpoints.split_last().map_or(&[][..], |(_, older)| older);
+    for path in logs.iter().chain(older.iter().map(|(_, path)| path)) {
+        match std::fs::remove_file(path) {
+            Ok(()) => tracing::info!(target: "engram_core::storage::wal",
+                "Removed {}: the newest checkpoint holds it", path.display()),
+            Err(error) => tracing::warn!(target: "engram_core::storage::wal",
+                "Failed to remove {}, which the newest checkpoint holds: {error}", path.display()),
+        }
+    }
 }
 
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -154,7 +163,7 @@ pub(super) enum End {
 pub(super) fn replay_file(
     bytes: &[u8],
     newest: bool,
-    mut accept: impl FnMut(Memory),
+    mut accept: impl FnMut(u64, Memory),
 ) -> Result<End, (usize, Damage)> {
     let mut offset = 0;
     loop {
@@ -167,7 +176,8 @@ pub(super) fn replay_file(
         }
         match record_at(rest) {
             Ok(Some((header, payload))) => {
-                accept(memory_of(header, payload).map_err(|damage| (offset, damage))?);
+                let memory = memory_of(header, payload).map_err(|damage| (offset, damage))?;
+                accept(header.timestamp_ns, memory);
                 offset += HEADER_SIZE + header.payload_size;
             }
             Ok(None) if newest => return Ok(End::Torn(offset)),
@@ -178,7 +188,7 @@ pub(super) fn replay_file(
 }
 
 /// The record at the beginning of the bytes; `None` if they are only the first part of one.
-fn record_at(bytes: &[u8]) -> Result<Option<(Header, &[u8])>, Damage> {
+pub(super) fn record_at(bytes: &[u8]) -> Result<Option<(Header, &[u8])>, Damage> {
     let Some((header, payload)) = bytes.split_first_chunk::<HEADER_SIZE>() else {
         let magic = MAGIC.to_le_bytes();
         let known = bytes.len().min(magic.len());
@@ -202,15 +212,8 @@ fn record_at(bytes: &[u8]) -> Result<Option<(Header, &[u8])>, Damage> {
         .map(|payload| (header, payload)))
 }
 
-fn memory_of(header: Header, payload: &[u8]) -> Result<Memory, Damage> {
-    let got = crc32c::crc32c(payload);
-    if got != header.payload_checksum {
-        return Err(Damage::Checksum {
-            expected: header.payload_checksum,
-            got,
-            in_header: false,
-        });
-    }
+pub(super) fn memory_of(header: Header, payload: &[u8]) -> Result<Memory, Damage> {
+    check_payload(header, payload)?;
     if header.entry_type != record::EPISODE_STORE {
         return Err(Damage::Episode(format!(
             "unknown entry type {}",
@@ -220,24 +223,17 @@ fn memory_of(header: Header, payload: &[u8]) -> Result<Memory, Damage> {
     serde_json::from_slice(payload).map_err(|error| Damage::Episode(error.to_string()))
 }
 
-fn log_damage(path: &Path, offset: usize, damage: &Damage) {
-    let path = path.display();
-    match damage {
-        Damage::Checksum {
-            in_header: true, ..
-        }
-        | Damage::Magic(_) => {
-            tracing::warn!(target: "engram_core::storage::wal", "Corrupted header in {path}: {damage}");
-        }
-        Damage::Checksum {
-            in_header: false, ..
-        }
-        | Damage::Cut
-        | Damage::Episode(_) => {
-            tracing::warn!(target: "engram_core::storage::wal", "Corrupted payload in {path}: {damage}");
-        }
+/// Fails if the payload is not the one that the header was written for.
+pub(super) fn check_payload(header: Header, payload: &[u8]) -> Result<(), Damage> {
+    let (expected, got) = (header.payload_checksum, crc32c::crc32c(payload));
+    if expected == got {
+        return Ok(());
     }
-    tracing::error!(target: "engram_core::storage::wal", "Failed to deserialize WAL entry at offset {offset} in {path}: {damage}");
+    Err(Damage::Checksum {
+        expected,
+        got,
+        in_header: false,
+    })
 }
 
 #[cfg(test)]
@@ -254,7 +250,7 @@ mod tests {
     #[track_caller]
     fn case(bytes: &[u8], newest: bool, ids: &[&str], end: &str) {
         let mut seen = Vec::new();
-        let result = replay_file(bytes, newest, |memory| seen.push(memory.id));
+        let result = replay_file(bytes, newest, |_, memory| seen.push(memory.id));
         assert_eq!(seen, ids);
         assert_eq!(
             format!("{result:?}")
@@ -275,7 +271,7 @@ mod tests {
             let cut = &whole[..length];
             case(cut, true, &["a"], "Ok Torn");
             assert!(
-                matches!(replay_file(cut, false, |_| {}), Err((offset, Damage::Cut)) if offset == first)
+                matches!(replay_file(cut, false, |_, _| {}), Err((offset, Damage::Cut)) if offset == first)
             );
         }
     }
@@ -287,7 +283,7 @@ mod tests {
         for at in (0..whole.len()).filter(|at| !(56..64).contains(at)) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x10;
-            assert!(replay_file(&damaged, true, |_| {}).is_err(), "byte {at}");
+            assert!(replay_file(&damaged, true, |_, _| {}).is_err(), "byte {at}");
         }
     }
 
@@ -297,7 +293,7 @@ mod tests {
         case(&padded, false, &["a"], "Ok ZeroPadding");
         let hole = [record_of("a"), vec![0; 4096], record_of("b")].concat();
         assert!(matches!(
-            replay_file(&hole, true, |_| {}),
+            replay_file(&hole, true, |_, _| {}),
             Err((_, Damage::Magic(0)))
         ));
     }
@@ -306,7 +302,7 @@ mod tests {
     fn a_short_end_that_does_not_begin_like_a_record_is_damage() {
         let garbage = [record_of("a"), b"garbage".to_vec()].concat();
         assert!(matches!(
-            replay_file(&garbage, true, |_| {}),
+            replay_file(&garbage, true, |_, _| {}),
             Err((_, Damage::Magic(_)))
         ));
     }
@@ -315,7 +311,7 @@ mod tests {
     fn a_fitting_checksum_over_something_else_is_damage() {
         let other = record::encode(0, 0, b"not a memory");
         assert!(matches!(
-            replay_file(&other, true, |_| {}),
+            replay_file(&other, true, |_, _| {}),
             Err((0, Damage::Episode(_)))
         ));
     }

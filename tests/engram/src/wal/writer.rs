@@ -4,23 +4,50 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::record;
+use super::{Segment, record};
 
 /// A write that takes longer than this is worth a line in the log.
 const SLOW_WRITE: Duration = Duration::from_millis(10);
 
-/// The log file that a space writes to.
+/// The log that a space writes to: one file that grows, and those that are closed.
 #[derive(Debug)]
 pub(crate) struct WalWriter {
-    path: PathBuf,
+    directory: PathBuf,
+    limits: Limits,
     file: File,
-    /// Bytes that are known to be whole records on the disk.
-    length: u64,
-    sequence: u64,
+    /// Its bytes and records are known to be whole on the disk.
+    active: Segment,
+    /// The seconds in its name.
+    seconds: u64,
+    closed: Vec<Segment>,
     /// Set if the file may end in something that is not a record and could not be cut off.
     broken: Option<String>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// When a new file is begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// At this size.
+    pub(crate) bytes: u64,
+    /// With so many records.
+    pub(crate) records: u64,
+}
+
+/// What is in the log files of a space, and so waits for consolidation.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Waiting {
+    /// Log files, with the one that is written to.
+    pub(crate) files: usize,
+    /// Bytes in them.
+    pub(crate) bytes: u64,
+    /// Records in them.
+    pub(crate) records: u64,
+    /// The time of the oldest record, in nanoseconds since 1970.
+    pub(crate) oldest_ns: Option<u64>,
 }
 
 /// Why a record was not written. Nothing of it is left in the file, or the writer refuses all further writes.
@@ -34,36 +61,69 @@ pub(crate) struct WriteError {
 }
 
 impl WalWriter {
-    /// Begins a new log file, younger by name than all that are in the directory.
-    pub(crate) fn create(directory: &Path) -> io::Result<Self> {
-        let newest = super::files(directory)?
-            .iter()
-            .filter_map(|path| super::seconds_of(path))
-            .max();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
-        // The clock may have been set back: the order of the names is the order of the writes.
-        let seconds = newest.map_or(now, |newest| now.max(newest.saturating_add(1)));
-        let path = directory.join(format!("wal-{seconds:016x}.log"));
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        File::open(directory)?.sync_all()?;
-        Ok(Self {
-            path,
+    /// Begins a new log file, younger by name than all that are in the directory, and than `after`.
+    pub(crate) fn create(
+        directory: &Path,
+        limits: Limits,
+        closed: Vec<Segment>,
+        after: Option<u64>,
+    ) -> io::Result<Self> {
+        let (path, seconds, file) = begin(directory, after)?;
+        let writer = Self {
+            directory: directory.to_path_buf(),
+            limits,
             file,
-            length: 0,
-            sequence: 0,
+            active: Segment {
+                path,
+                ..Segment::default()
+            },
+            seconds,
+            closed,
             broken: None,
-        })
+            waiting: Arc::default(),
+        };
+        writer.count();
+        Ok(writer)
     }
 
     /// Where it writes.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.active.path
+    }
+
+    /// What waits for consolidation. It can be read while a write hangs.
+    pub(crate) fn waiting(&self) -> Arc<Mutex<Waiting>> {
+        Arc::clone(&self.waiting)
+    }
+
+    /// The files that are no longer written to, oldest first.
+    pub(crate) fn closed(&self) -> &[Segment] {
+        &self.closed
+    }
+
+    /// Closes the file and begins a new one, unless there is nothing in it.
+    pub(crate) fn rotate(&mut self) -> io::Result<()> {
+        if let Some(broken) = &self.broken {
+            return Err(io::Error::other(broken.clone()));
+        }
+        if self.active.records == 0 {
+            return Ok(());
+        }
+        let (path, seconds, file) = begin(&self.directory, Some(self.seconds))?;
+        let begun = Segment {
+            path,
+            ..Segment::default()
+        };
+        self.closed.push(std::mem::replace(&mut self.active, begun));
+        (self.file, self.seconds) = (file, seconds);
+        self.count();
+        Ok(())
+    }
+
+    /// Closed files are in a checkpoint now, and no longer in the log.
+    pub(crate) fn forget(&mut self, paths: &[PathBuf]) {
+        self.closed.retain(|segment| !paths.contains(&segment.path));
+        self.count();
     }
 
     /// Appends one record and waits until the disk has it.
@@ -74,20 +134,22 @@ impl WalWriter {
                 storage_full: false,
             });
         }
+        let full =
+            self.active.bytes >= self.limits.bytes || self.active.records >= self.limits.records;
+        if full && let Err(error) = self.rotate() {
+            // The old file still takes records: that it grows is better than a write that fails.
+            tracing::warn!(target: "engram_core::storage::wal", "WAL rotation failed: I/O error: {error}");
+        }
         let started = Instant::now();
-        let nanoseconds = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos());
-        let record = record::encode(
-            self.sequence,
-            u64::try_from(nanoseconds).unwrap_or(u64::MAX),
-            payload,
-        );
+        let nanoseconds = now_ns();
+        let record = record::encode(self.active.records, nanoseconds, payload);
         if let Err(error) = self.write(&record) {
             return Err(self.undo(&error));
         }
-        self.length += record.len() as u64;
-        self.sequence += 1;
+        self.active.bytes += record.len() as u64;
+        self.active.records += 1;
+        self.active.oldest_ns.get_or_insert(nanoseconds);
+        self.count();
         let took = started.elapsed();
         if took > SLOW_WRITE {
             tracing::warn!(target: "engram_core::storage::wal", "WAL batch write took {}ms, target <10ms", took.as_millis());
@@ -95,9 +157,19 @@ impl WalWriter {
         Ok(())
     }
 
+    fn count(&self) {
+        let all = || self.closed.iter().chain([&self.active]);
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Waiting {
+            files: self.closed.len() + 1,
+            bytes: all().map(|segment| segment.bytes).sum(),
+            records: all().map(|segment| segment.records).sum(),
+            oldest_ns: all().filter_map(|segment| segment.oldest_ns).min(),
+        };
+    }
+
     /// Fails if the file at the path of the log is not the one that is written to: then writes would be lost.
     pub(crate) fn check_in_place(&self) -> io::Result<()> {
-        let (named, open) = (std::fs::metadata(&self.path)?, self.file.metadata()?);
+        let (named, open) = (std::fs::metadata(&self.active.path)?, self.file.metadata()?);
         if (named.dev(), named.ino()) == (open.dev(), open.ino()) {
             return Ok(());
         }
@@ -128,7 +200,7 @@ impl WalWriter {
         );
         let undone = self
             .file
-            .set_len(self.length)
+            .set_len(self.active.bytes)
             .and_then(|()| self.file.sync_all());
         if let Err(undo_error) = undone {
             self.broken = Some(format!(
@@ -142,4 +214,31 @@ impl WalWriter {
             storage_full,
         }
     }
+}
+
+/// Makes a file whose name is younger than those of all others and than `after`: its path, the seconds in its name.
+fn begin(directory: &Path, after: Option<u64>) -> io::Result<(PathBuf, u64, File)> {
+    let newest = super::files(directory)?
+        .iter()
+        .filter_map(|path| super::seconds_of(path))
+        .max()
+        .max(after);
+    let now = now_ns() / 1_000_000_000;
+    // The clock may have been set back: the order of the names is the order of the writes.
+    let seconds = newest.map_or(now, |newest| now.max(newest.saturating_add(1)));
+    let path = directory.join(format!("wal-{seconds:016x}.log"));
+    let file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)?;
+    File::open(directory)?.sync_all()?;
+    Ok((path, seconds, file))
+}
+
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    })
 }

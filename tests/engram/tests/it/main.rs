@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should panic, in its helpers too"
 )]
 
+mod consolidation;
 mod crash;
 mod grpc;
 mod grpcurl;

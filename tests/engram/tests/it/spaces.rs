@@ -128,7 +128,7 @@ fn bad_ids_are_400_and_touch_nothing() {
         );
     }
     let directories = std::fs::read_dir(host.path("data")).unwrap().count();
-    assert_eq!(directories, 2, "default and .lock");
+    assert_eq!(directories, 3, "default and two lock files");
 }
 
 #[test]
