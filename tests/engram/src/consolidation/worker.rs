@@ -129,16 +129,20 @@ impl Consolidator {
         Ok(self.cycle(true))
     }
 
+    /// The first cycle is not at once: a server that has just started has other things to do.
     fn work(&self) {
-        while !self.stop.load(Ordering::Relaxed) {
-            // One that somebody has asked for is as good.
-            if let Ok(_running) = self.running.try_lock() {
-                self.scheduled_cycle();
-            }
+        loop {
             let pause = guard(&self.pause);
             if !self.stop.load(Ordering::Relaxed) {
                 // Woken too early it does a cycle too early, which does no harm.
                 drop(self.wake.wait_timeout(pause, self.config.check_interval));
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            // One that somebody has asked for is as good.
+            if let Ok(_running) = self.running.try_lock() {
+                self.scheduled_cycle();
             }
         }
     }

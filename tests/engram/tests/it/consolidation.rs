@@ -341,9 +341,9 @@ fn a_batch_too_large_for_its_time_or_its_memory_fails_and_a_smaller_one_does_not
     assert!(is(&server, "engram_wal_records", 4000.0));
     assert!(checkpoints(&host).is_empty());
     server.kill();
-    host.configure("[consolidation]\nmax_batch_size = 10\n");
+    host.configure("[consolidation]\nmax_batch_size = 10\ncheck_interval_secs = 1\n");
     let server = host.start();
-    // The worker does it at once: more records wait than one batch has.
+    // More records wait than one batch has, so they are due.
     assert!(
         wait_until(|| is(&server, "engram_wal_records", 0.0)),
         "{}",
