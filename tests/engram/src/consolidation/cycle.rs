@@ -1,6 +1,5 @@
 //! Consolidating one space: a batch of its closed log files becomes part of its checkpoint.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -10,7 +9,6 @@ use std::time::Instant;
 use super::Failure;
 use super::patterns::{self, Bounds, Pattern};
 use crate::config::ConsolidationConfig;
-use crate::memory::Memory;
 use crate::space::Space;
 use crate::wal::{self, Segment, checkpoint};
 
@@ -58,14 +56,14 @@ pub(super) fn consolidate(
     for chunk in fresh.chunks(config.max_batch_size) {
         patterns.extend(patterns::detect(chunk, bounds)?);
     }
-    let held = match checkpoint.as_ref() {
-        Some(checkpoint) => checkpoint::read(&checkpoint.path)?.1,
-        None => Vec::new(),
-    };
+    let held = checkpoint
+        .as_ref()
+        .map(|checkpoint| checkpoint::read(&checkpoint.path))
+        .transpose()?;
     let paths: Vec<PathBuf> = batch.iter().map(|segment| segment.path.clone()).collect();
     let warm = space.root.join("warm");
-    let written = checkpoint::write(&warm, checkpoint.as_ref(), &paths, &merged(held, fresh))
-        .map_err(Failure::Storage)?;
+    let written =
+        checkpoint::write(&warm, held.as_ref(), &paths, &fresh).map_err(Failure::Storage)?;
     let previous = checkpoint.replace(written);
     space.with_log(|log| log.forget(&paths));
     remove(&space.root, &paths, previous.as_ref().map(|it| &*it.path));
@@ -102,24 +100,6 @@ fn batch(
         };
         Ok(log.closed().iter().take_while(fits).cloned().collect())
     })
-}
-
-/// The newest value of each id, in the order in which the ids were first stored.
-fn merged(mut held: Vec<Memory>, fresh: Vec<Memory>) -> Vec<Memory> {
-    let mut place: HashMap<String, usize> = held
-        .iter()
-        .enumerate()
-        .map(|(at, memory)| (memory.id.clone(), at))
-        .collect();
-    for memory in fresh {
-        if let Some(&at) = place.get(&memory.id) {
-            held[at] = memory;
-        } else {
-            place.insert(memory.id.clone(), held.len());
-            held.push(memory);
-        }
-    }
-    held
 }
 
 /// Removes what is in the new checkpoint. What is left by a failure or a crash is removed when the space is opened.

@@ -7,6 +7,8 @@
 //! It is written under another name, synced and renamed, so that a file with the right name is always whole. The log
 //! files are removed only then. The highest number counts; lower ones are leftovers of a crash.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, ReplayError, log_damage};
 use super::record::{self, CHECKPOINT, HEADER_SIZE};
-use super::replay::{check_payload, memory_of, record_at};
+use super::replay::{check_payload, record_at};
 use super::seconds_of;
 use crate::memory::Memory;
 
@@ -84,8 +86,49 @@ pub(super) fn files(warm: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(files)
 }
 
+/// A checkpoint with its bytes, which are as they were written.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// What it is.
+    pub(crate) checkpoint: Checkpoint,
+    bytes: Vec<u8>,
+}
+
+impl Held {
+    /// Hands its memories to `accept`, in the order in which they were first stored.
+    pub(super) fn each(&self, mut accept: impl FnMut(Memory)) -> Result<(), ReplayError> {
+        for (offset, record) in self.records() {
+            let memory: Result<Memory, _> = serde_json::from_slice(&record[HEADER_SIZE..]);
+            accept(memory.map_err(|error| {
+                let damage = Damage::Episode(error.to_string());
+                log_damage(&self.checkpoint.path, offset, &damage);
+                damaged(&self.checkpoint.path, (offset, damage))
+            })?);
+        }
+        Ok(())
+    }
+
+    /// How many memories it holds.
+    pub(super) fn memories(&self) -> u64 {
+        self.checkpoint.end.memories
+    }
+
+    /// Its records but the last one, each with its offset.
+    fn records(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut offset = 0;
+        std::iter::from_fn(move || {
+            let rest = &self.bytes[offset..];
+            // It was checked when it was read.
+            let (header, _) = record_at(rest).ok().flatten()?;
+            let record = (offset, &rest[..HEADER_SIZE + header.payload_size]);
+            offset += record.1.len();
+            (header.entry_type != CHECKPOINT).then_some(record)
+        })
+    }
+}
+
 /// Reads and checks a checkpoint as a whole. What is wrong with it is told to the log, too.
-pub(crate) fn read(path: &Path) -> Result<(Checkpoint, Vec<Memory>), ReplayError> {
+pub(crate) fn read(path: &Path) -> Result<Held, ReplayError> {
     let read = examine(path);
     if let Err(ReplayError::Damaged { offset, source, .. }) = &read {
         log_damage(path, *offset, source);
@@ -94,47 +137,52 @@ pub(crate) fn read(path: &Path) -> Result<(Checkpoint, Vec<Memory>), ReplayError
 }
 
 /// Reads and checks a checkpoint as a whole.
-pub(super) fn examine(path: &Path) -> Result<(Checkpoint, Vec<Memory>), ReplayError> {
-    let bytes = super::replay::read(path).map_err(|source| ReplayError::Read {
+pub(super) fn examine(path: &Path) -> Result<Held, ReplayError> {
+    let bytes = std::fs::read(path).map_err(|source| ReplayError::Read {
         path: path.to_path_buf(),
         source,
     })?;
-    let (end, memories) = parse(&bytes).map_err(|(offset, source)| ReplayError::Damaged {
-        offset,
-        path: path.to_path_buf(),
-        source,
-    })?;
+    let end = check(&bytes).map_err(|damage| damaged(path, damage))?;
     let number = name_of(path)
         .trim_start_matches("checkpoint-")
         .trim_end_matches(".ckp")
         .parse()
         .unwrap_or_default();
     let path = path.to_path_buf();
-    Ok((Checkpoint { path, number, end }, memories))
+    let checkpoint = Checkpoint { path, number, end };
+    Ok(Held { checkpoint, bytes })
 }
 
-fn parse(bytes: &[u8]) -> Result<(End, Vec<Memory>), (usize, Damage)> {
-    let (mut offset, mut memories) = (0, Vec::new());
+fn damaged(path: &Path, (offset, source): (usize, Damage)) -> ReplayError {
+    ReplayError::Damaged {
+        offset,
+        path: path.to_path_buf(),
+        source,
+    }
+}
+
+fn check(bytes: &[u8]) -> Result<End, (usize, Damage)> {
+    let (mut offset, mut memories) = (0, 0);
     loop {
         let record = record_at(&bytes[offset..]).and_then(|record| record.ok_or(Damage::Cut));
         let (header, payload) = record.map_err(|damage| (offset, damage))?;
+        check_payload(header, payload).map_err(|damage| (offset, damage))?;
         let next = offset + HEADER_SIZE + header.payload_size;
         if header.entry_type == CHECKPOINT {
-            let end = check_payload(header, payload)
-                .and_then(|()| end_of(payload, &bytes[..offset], memories.len()))
-                .map_err(|damage| (offset, damage))?;
+            let end =
+                end_of(payload, &bytes[..offset], memories).map_err(|damage| (offset, damage))?;
             if next != bytes.len() {
                 let damage = Damage::Episode("bytes after the end of the checkpoint".into());
                 return Err((next, damage));
             }
-            return Ok((end, memories));
+            return Ok(end);
         }
-        memories.push(memory_of(header, payload).map_err(|damage| (offset, damage))?);
+        memories += 1;
         offset = next;
     }
 }
 
-fn end_of(payload: &[u8], before: &[u8], memories: usize) -> Result<End, Damage> {
+fn end_of(payload: &[u8], before: &[u8], memories: u64) -> Result<End, Damage> {
     let end: End =
         serde_json::from_slice(payload).map_err(|error| Damage::Episode(error.to_string()))?;
     let got = crc32c::crc32c(before);
@@ -145,29 +193,31 @@ fn end_of(payload: &[u8], before: &[u8], memories: usize) -> Result<End, Damage>
             in_header: false,
         });
     }
-    if end.memories != memories as u64 {
+    if end.memories != memories {
         let text = format!("{} memories expected, {memories} found", end.memories);
         return Err(Damage::Episode(text));
     }
     Ok(end)
 }
 
-/// Writes the checkpoint that follows `previous`: these memories, made of that one and these log files.
+/// Writes the checkpoint that follows `previous`: the newest value of each id of that one and of `fresh`, which is what
+/// these log files hold.
 ///
 /// When it returns, the disk has it. If it fails, nothing has changed.
 pub(crate) fn write(
     warm: &Path,
-    previous: Option<&Checkpoint>,
+    previous: Option<&Held>,
     logs: &[PathBuf],
-    memories: &[Memory],
+    fresh: &[Memory],
 ) -> io::Result<Checkpoint> {
-    let number = previous.map_or(1, |previous| previous.number + 1);
+    let before = previous.map(|previous| &previous.checkpoint);
+    let number = before.map_or(1, |before| before.number + 1);
     let covers: Vec<String> = logs.iter().map(|path| name_of(path)).collect();
     let until = covers.iter().max().cloned().into_iter();
     let end = End {
-        memories: memories.len() as u64,
+        memories: 0,
         until: until
-            .chain(previous.map(|previous| previous.end.until.clone()))
+            .chain(before.map(|before| before.end.until.clone()))
             .max()
             .unwrap_or_default(),
         covers,
@@ -175,7 +225,7 @@ pub(crate) fn write(
     };
     let path = warm.join(format!("checkpoint-{number:08}.ckp"));
     let part = warm.join(format!("checkpoint-{number:08}.ckp.tmp"));
-    let written = write_part(&part, end, memories).and_then(|end| {
+    let written = write_part(&part, end, previous, fresh).and_then(|end| {
         std::fs::rename(&part, &path)?;
         File::open(warm)?.sync_all()?;
         Ok(end)
@@ -190,7 +240,19 @@ pub(crate) fn write(
     }
 }
 
-fn write_part(part: &Path, mut end: End, memories: &[Memory]) -> io::Result<End> {
+/// All of a payload that must be known to tell whether it is the newest.
+#[derive(Deserialize)]
+struct Id<'payload> {
+    #[serde(borrow)]
+    id: Cow<'payload, str>,
+}
+
+fn write_part(
+    part: &Path,
+    mut end: End,
+    previous: Option<&Held>,
+    fresh: &[Memory],
+) -> io::Result<End> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -198,16 +260,34 @@ fn write_part(part: &Path, mut end: End, memories: &[Memory]) -> io::Result<End>
         .mode(0o600)
         .open(part)?;
     let mut file = BufWriter::new(file);
-    for (sequence, memory) in memories.iter().enumerate() {
-        let time = u64::try_from(memory.timestamp.as_nanosecond()).unwrap_or_default();
-        let record = record::encode(sequence as u64, time, &serde_json::to_vec(memory)?);
-        end.checksum = crc32c::crc32c_append(end.checksum, &record);
-        file.write_all(&record)?;
+    let mut write = |record: &[u8]| {
+        end.memories += 1;
+        end.checksum = crc32c::crc32c_append(end.checksum, record);
+        file.write_all(record)
+    };
+    let mut newest: HashMap<&str, &Memory> =
+        fresh.iter().map(|memory| (&*memory.id, memory)).collect();
+    for (_, record) in previous.iter().flat_map(|previous| previous.records()) {
+        let id: Id<'_> = serde_json::from_slice(&record[HEADER_SIZE..])?;
+        match newest.remove(&*id.id) {
+            Some(memory) => write(&record_of(memory)?)?,
+            None => write(record)?,
+        }
+    }
+    for memory in fresh {
+        if let Some(memory) = newest.remove(&*memory.id) {
+            write(&record_of(memory)?)?;
+        }
     }
     let payload = serde_json::to_vec(&end)?;
     file.write_all(&record::encode_as(CHECKPOINT, end.memories, 0, &payload))?;
     file.into_inner()?.sync_all()?;
     Ok(end)
+}
+
+fn record_of(memory: &Memory) -> io::Result<Vec<u8>> {
+    let time = u64::try_from(memory.timestamp.as_nanosecond()).unwrap_or_default();
+    Ok(record::encode(0, time, &serde_json::to_vec(memory)?))
 }
 
 fn name_of(path: &Path) -> String {
@@ -227,33 +307,43 @@ mod tests {
         .unwrap()
     }
 
+    fn ids(held: &Held) -> Vec<String> {
+        let mut ids = Vec::new();
+        held.each(|memory| ids.push(memory.id)).unwrap();
+        ids
+    }
+
     #[test]
     fn it_is_read_as_it_was_written_and_any_change_is_damage() {
         let directory = tempfile::tempdir().unwrap();
         let logs = [PathBuf::from("wal-0000000000000007.log")];
         let written = write(directory.path(), None, &logs, &[memory("a"), memory("b")]).unwrap();
-        let (read_back, memories) = read(&written.path).unwrap();
+        let held = read(&written.path).unwrap();
+        let read_back = &held.checkpoint;
         assert_eq!((read_back.number, read_back.until_seconds()), (1, Some(7)));
         assert!(read_back.covers(&logs[0]));
-        assert_eq!(memories[1].id, "b");
+        assert_eq!(ids(&held), ["a", "b"]);
         let bytes = std::fs::read(&written.path).unwrap();
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
             let end_padding = bytes.len() - serde_json::to_vec(&written.end).unwrap().len() - 8;
             let unchecked = (end_padding..end_padding + 8).contains(&at);
-            assert!(unchecked || parse(&damaged).is_err(), "byte {at}");
-            assert!(parse(&bytes[..at]).is_err(), "cut at {at}");
+            assert!(unchecked || check(&damaged).is_err(), "byte {at}");
+            assert!(check(&bytes[..at]).is_err(), "cut at {at}");
         }
-        assert!(parse(&[&bytes[..], &bytes[..1]].concat()).is_err());
+        assert!(check(&[&bytes[..], &bytes[..1]].concat()).is_err());
     }
 
     #[test]
     fn the_next_one_has_the_next_number_and_keeps_the_newest_name() {
         let directory = tempfile::tempdir().unwrap();
         let logs = [PathBuf::from("wal-0000000000000009.log")];
-        let first = write(directory.path(), None, &logs, &[]).unwrap();
-        let second = write(directory.path(), Some(&first), &[], &[memory("a")]).unwrap();
+        let first = write(directory.path(), None, &logs, &["a", "b"].map(memory)).unwrap();
+        let held = read(&first.path).unwrap();
+        let fresh = ["c", "a", "c", "d"].map(memory);
+        let second = write(directory.path(), Some(&held), &[], &fresh).unwrap();
+        assert_eq!(ids(&read(&second.path).unwrap()), ["a", "b", "c", "d"]);
         assert_eq!((second.number, second.until_seconds()), (2, Some(9)));
         std::fs::write(directory.path().join("checkpoint-00000003.ckp.tmp"), "half").unwrap();
         tidy(directory.path()).unwrap();

@@ -54,7 +54,7 @@ fn examine_checkpoint(root: &Path) -> Result<Vec<Remark>, ReplayError> {
         return Ok(Vec::new());
     };
     Ok(match checkpoint::examine(newest) {
-        Ok((_, memories)) => vec![Remark::Whole(memories.len() as u64)],
+        Ok(held) => vec![Remark::Whole(held.memories())],
         // A running server has replaced it since the directory was listed.
         Err(ReplayError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Vec::new()
@@ -64,8 +64,9 @@ fn examine_checkpoint(root: &Path) -> Result<Vec<Remark>, ReplayError> {
 }
 
 fn examine_file(path: &Path, newest: bool) -> Vec<Remark> {
-    let bytes = match read(path) {
-        Ok(bytes) => bytes,
+    let mut bytes = Vec::new();
+    match read(path, &mut bytes) {
+        Ok(()) => {}
         // A running server has made it superfluous since the directory was listed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(source) => {
@@ -74,7 +75,7 @@ fn examine_file(path: &Path, newest: bool) -> Vec<Remark> {
                 source,
             })];
         }
-    };
+    }
     let mut entries = 0;
     let end = replay_file(&bytes, newest, |_, _| entries += 1);
     let mut remarks = vec![Remark::Whole(entries)];

@@ -40,7 +40,8 @@ pub(crate) fn replay(root: &Path, mut accept: impl FnMut(Memory)) -> Result<Repo
         .and_then(|()| checkpoint::files(&warm))
         .map_err(list(&warm))?;
     let newest_checkpoint = checkpoints.last().map(|(_, path)| checkpoint::read(path));
-    let (checkpoint, held) = newest_checkpoint.transpose()?.unzip();
+    let held = newest_checkpoint.transpose()?;
+    let checkpoint = held.as_ref().map(|held| held.checkpoint.clone());
     let (leftovers, live): (Vec<PathBuf>, Vec<PathBuf>) = all
         .iter()
         .cloned()
@@ -50,15 +51,17 @@ pub(crate) fn replay(root: &Path, mut accept: impl FnMut(Memory)) -> Result<Repo
     let (before, after): (Vec<PathBuf>, Vec<PathBuf>) =
         live.into_iter().partition(|path| seconds_of(path) <= until);
     let mut report = Report::default();
+    // One piece of memory for all files.
+    let mut buffer = Vec::new();
     for path in &before {
-        replay_path(path, false, &mut report, &mut accept)?;
+        report.read(path, false, &mut buffer, &mut accept)?;
     }
-    for memory in held.unwrap_or_default() {
-        report.recovered += 1;
-        accept(memory);
+    if let Some(held) = held {
+        report.recovered += held.memories();
+        held.each(&mut accept)?;
     }
     for path in &after {
-        replay_path(path, all.last() == Some(path), &mut report, &mut accept)?;
+        report.read(path, all.last() == Some(path), &mut buffer, &mut accept)?;
     }
     remove_leftovers(&leftovers, &checkpoints);
     report.checkpoint = checkpoint;
@@ -68,62 +71,65 @@ pub(crate) fn replay(root: &Path, mut accept: impl FnMut(Memory)) -> Result<Repo
 /// The memories of one log file that is no longer written to. Any damage is an error.
 pub(crate) fn read_segment(path: &Path) -> Result<Vec<Memory>, ReplayError> {
     let mut memories = Vec::new();
-    replay_path(path, false, &mut Report::default(), &mut |memory| {
-        memories.push(memory);
-    })?;
+    let accept = |memory| memories.push(memory);
+    Report::default().read(path, false, &mut Vec::new(), accept)?;
     Ok(memories)
 }
 
-fn replay_path(
-    path: &Path,
-    newest: bool,
-    report: &mut Report,
-    accept: &mut impl FnMut(Memory),
-) -> Result<(), ReplayError> {
-    let failed = |source| ReplayError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
-    let bytes = read(path).map_err(failed)?;
-    let mut segment = Segment {
-        path: path.to_path_buf(),
-        bytes: bytes.len() as u64,
-        ..Segment::default()
-    };
-    let end = replay_file(&bytes, newest, |timestamp_ns, memory| {
-        segment.records += 1;
-        segment.oldest_ns.get_or_insert(timestamp_ns);
-        accept(memory);
-    });
-    report.recovered += segment.records;
-    match end {
-        Ok(End::Whole) => {}
-        Ok(End::ZeroPadding(offset)) => {
-            tracing::warn!(target: "engram_core::storage::wal",
-                "Zero padding after the last record at offset {offset} in {} ignored",
-                path.display()
-            );
+impl Report {
+    /// Reads one file through a buffer.
+    fn read(
+        &mut self,
+        path: &Path,
+        newest: bool,
+        buffer: &mut Vec<u8>,
+        mut accept: impl FnMut(Memory),
+    ) -> Result<(), ReplayError> {
+        let failed = |source| ReplayError::Read {
+            path: path.to_path_buf(),
+            source,
+        };
+        read(path, buffer).map_err(failed)?;
+        let mut segment = Segment {
+            path: path.to_path_buf(),
+            bytes: buffer.len() as u64,
+            ..Segment::default()
+        };
+        let end = replay_file(buffer, newest, |timestamp_ns, memory| {
+            segment.records += 1;
+            segment.oldest_ns.get_or_insert(timestamp_ns);
+            accept(memory);
+        });
+        self.recovered += segment.records;
+        match end {
+            Ok(End::Whole) => {}
+            Ok(End::ZeroPadding(offset)) => {
+                tracing::warn!(target: "engram_core::storage::wal",
+                    "Zero padding after the last record at offset {offset} in {} ignored",
+                    path.display()
+                );
+            }
+            Ok(End::Torn(offset)) => {
+                tracing::warn!(target: "engram_core::storage::wal",
+                    "Torn record at offset {offset} in {} removed: it is incomplete, as a crash during a write leaves it",
+                    path.display()
+                );
+                cut(path, offset).map_err(failed)?;
+                segment.bytes = offset as u64;
+                self.torn += 1;
+            }
+            Err((offset, damage)) => {
+                log_damage(path, offset, &damage);
+                return Err(ReplayError::Damaged {
+                    offset,
+                    path: path.to_path_buf(),
+                    source: damage,
+                });
+            }
         }
-        Ok(End::Torn(offset)) => {
-            tracing::warn!(target: "engram_core::storage::wal",
-                "Torn record at offset {offset} in {} removed: it is incomplete, as a crash during a write leaves it",
-                path.display()
-            );
-            cut(path, offset).map_err(failed)?;
-            segment.bytes = offset as u64;
-            report.torn += 1;
-        }
-        Err((offset, damage)) => {
-            log_damage(path, offset, &damage);
-            return Err(ReplayError::Damaged {
-                offset,
-                path: path.to_path_buf(),
-                source: damage,
-            });
-        }
+        self.segments.push(segment);
+        Ok(())
     }
-    report.segments.push(segment);
-    Ok(())
 }
 
 /// Removes what the newest checkpoint has made superfluous. What cannot be removed now is removed the next time.
@@ -139,10 +145,11 @@ fn remove_leftovers(logs: &[PathBuf], checkpoints: &[(u64, PathBuf)]) {
     }
 }
 
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Reads a file into a buffer, and nothing else is left in it.
+pub(super) fn read(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    File::open(path)?.read_to_end(buffer)?;
+    Ok(())
 }
 
 fn cut(path: &Path, offset: usize) -> io::Result<()> {
@@ -212,7 +219,7 @@ pub(super) fn record_at(bytes: &[u8]) -> Result<Option<(Header, &[u8])>, Damage>
         .map(|payload| (header, payload)))
 }
 
-pub(super) fn memory_of(header: Header, payload: &[u8]) -> Result<Memory, Damage> {
+fn memory_of(header: Header, payload: &[u8]) -> Result<Memory, Damage> {
     check_payload(header, payload)?;
     if header.entry_type != record::EPISODE_STORE {
         return Err(Damage::Episode(format!(
