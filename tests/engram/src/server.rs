@@ -200,9 +200,9 @@ fn bind_address(config: &Config) -> Result<IpAddr, ServerError> {
     })
 }
 
-/// Where gRPC listens, if it shall: the port of the command line wins over the file's.
+/// Where gRPC listens, if it shall: a port on the command line wins over the file's, and over its `enabled = false`.
 fn grpc_address(config: &Config, port: Option<u16>) -> Result<Option<SocketAddr>, ServerError> {
-    if !config.grpc.enabled {
+    if port.is_none() && !config.grpc.enabled {
         return Ok(None);
     }
     let value = &config.grpc.address;

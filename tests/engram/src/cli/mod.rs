@@ -35,7 +35,7 @@ enum Command {
         /// The HTTP port; 0 lets the system choose one.
         #[arg(short, long, default_value_t = 7432)]
         port: u16,
-        /// The gRPC port, in place of the one in the configuration [default: 50051]; 0 lets the system choose one.
+        /// The gRPC port, whatever the configuration says [default: 50051]; 0 lets the system choose one.
         #[arg(short, long)]
         grpc_port: Option<u16>,
     },

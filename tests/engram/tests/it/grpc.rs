@@ -36,12 +36,19 @@ fn a_taken_port_leaves_http_alone() {
 fn it_can_be_disabled() {
     let host = Host::new();
     host.configure("[grpc]\nenabled = false\n");
-    let server = host.start();
+    let server = host.start_with(&[]);
     assert!(host.log().contains("gRPC is disabled"), "{}", host.log());
     assert_eq!(
         (up(&server).as_str(), check(&server).as_str()),
         ("0", "healthy")
     );
+}
+
+#[test]
+fn a_port_on_the_command_line_wins_over_disabled() {
+    let host = Host::new();
+    host.configure("[grpc]\nenabled = false\n");
+    assert_eq!(up(&host.start()), "1");
 }
 
 #[test]
