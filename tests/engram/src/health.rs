@@ -4,6 +4,8 @@
 //! the server still does its work, so that 200 is right.
 //! A single space that could not be opened is not a check: the other tenants must keep their server.
 
+mod recall;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

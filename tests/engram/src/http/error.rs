@@ -58,16 +58,6 @@ impl ApiError {
         }
     }
 
-    /// This server does not have the feature.
-    pub(crate) fn not_enabled(feature: &str) -> Self {
-        let message = format!("{feature} is not part of this server");
-        Self {
-            status: StatusCode::NOT_IMPLEMENTED,
-            code: "FEATURE_NOT_ENABLED",
-            message,
-        }
-    }
-
     /// Another cycle of consolidation is at work.
     pub(crate) fn busy(message: impl Into<String>) -> Self {
         Self {
@@ -153,10 +143,6 @@ fn teaching(code: &str) -> (&'static str, &'static str) {
         "RESOURCE_NOT_FOUND" => (
             "A query does not open or make a memory space.",
             "Make or load the space with POST /api/v1/spaces.",
-        ),
-        "FEATURE_NOT_ENABLED" => (
-            "Not every server has every feature.",
-            "Use a server that has it.",
         ),
         "COMPACTION_IN_PROGRESS" => (
             "One cycle of consolidation works at a time.",

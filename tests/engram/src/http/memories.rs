@@ -242,7 +242,8 @@ fn new_id() -> String {
     )
 }
 
-fn stored(memory: &Memory) -> Value {
+/// The answer to whoever stored a memory.
+pub(crate) fn stored(memory: &Memory) -> Value {
     json!({
         "memory_id": memory.id,
         "storage_confidence": {

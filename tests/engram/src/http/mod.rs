@@ -4,9 +4,12 @@
 //! 415, 400 and 422 with a line of text. That is what axum does, in the real server too.
 
 mod consolidation;
+mod episodes;
 pub(crate) mod error;
 mod indices;
+mod introspect;
 pub(crate) mod memories;
+mod openapi;
 pub(crate) mod operation;
 pub(crate) mod query;
 pub(crate) mod recall;
@@ -57,13 +60,16 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/api/v1/memories/{id}",
             get(memories::get).delete(memories::delete),
         )
+        .route("/api/v1/episodes/remember", post(episodes::remember))
         .route("/api/v1/stream/memories", get(stream::memories))
         .route("/api/v1/query", post(query::query))
         .route("/api/v1/spaces", get(spaces::list).post(spaces::create))
         .route("/api/v1/maintenance/compact", post(consolidation::compact))
         .route("/api/v1/consolidations", get(consolidation::list))
         .route("/api/v1/system/health", get(system::system_health))
+        .route("/api/v1/system/introspect", get(introspect::introspect))
         .route("/api/v1/system/rebuild-indices", post(indices::rebuild))
+        .route("/api-docs/openapi.json", get(openapi::document))
         .route("/health", get(system::health))
         .route("/health/alive", get(system::alive))
         .route("/health/spreading", get(system::spreading))

@@ -34,9 +34,10 @@ pub(crate) async fn alive() -> StatusCode {
     StatusCode::OK
 }
 
-/// `GET /health/spreading`: this server does not spread activation, so it has nothing to probe.
-pub(crate) async fn spreading() -> ApiError {
-    ApiError::not_enabled("spreading activation")
+/// `GET /health/spreading`: whether a recall finds what is stored; 503 if it does not, or takes a second.
+pub(crate) async fn spreading(State(shared): State<Arc<Shared>>) -> Response {
+    let (status, check) = shared.health.spreading().await;
+    (http_status(status), Json(check)).into_response()
 }
 
 /// `GET /api/v1/system/health[?space=]`: each check, and each open space.

@@ -115,6 +115,16 @@ impl Metrics {
         self.lock().recent.errors(window)
     }
 
+    /// Each operation that has ended: how often, and how long it took on average, in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    pub(crate) fn means(&self) -> Vec<(&'static str, u64, f64)> {
+        let inner = self.lock();
+        let ended = inner.durations.iter().filter(|(_, each)| each.count > 0);
+        ended
+            .map(|(operation, each)| (*operation, each.count, each.sum / each.count as f64))
+            .collect()
+    }
+
     /// Notes whether the server listens for gRPC.
     pub(crate) fn set_grpc(&self, grpc: Listening) {
         self.lock().grpc = grpc;

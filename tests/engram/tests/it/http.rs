@@ -22,7 +22,6 @@ fn unknown_paths_and_wrong_methods_have_empty_bodies() {
     assert_eq!(server.get("/api/v1/query?cue=test").status, 405);
     assert_eq!(server.get("/api/v1/query?cue=test").body, "");
     refused(&server, "GET", "/api/v1/memories?tier=lukewarm", 400);
-    refused(&server, "GET", "/health/spreading", 501);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod http;
 mod index;
 mod instance;
 mod robust;
+mod routes;
 mod spaces;
 mod start;
 mod tiers;
