@@ -26,6 +26,20 @@ pub(crate) struct TlsConfig {
     pub(crate) key_path: Option<PathBuf>,
 }
 
+impl TlsConfig {
+    /// The key that encryption needs and the file does not have.
+    pub(crate) fn missing(&self) -> Option<&'static str> {
+        match self {
+            Self { enabled: false, .. } => None,
+            Self {
+                cert_path: None, ..
+            } => Some("grpc.tls.cert_path"),
+            Self { key_path: None, .. } => Some("grpc.tls.key_path"),
+            _ => None,
+        }
+    }
+}
+
 impl Default for GrpcConfig {
     fn default() -> Self {
         Self {

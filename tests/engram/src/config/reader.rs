@@ -15,7 +15,7 @@ use crate::space::SpaceId;
 pub(crate) enum Severity {
     /// No command works with it.
     Error,
-    /// `start` does not work with it; other commands do.
+    /// `start` does not work with it, or the server lacks a part; other commands do.
     AtStart,
     /// It asks for something that this server does not do. `start` does not work with it.
     NotServed,
@@ -58,6 +58,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Option<Config>, Vec<Finding>) {
     match DeTable::parse(text) {
         Ok(table) => {
             reader.table("", table.get_ref());
+            reader.tls(table.get_ref());
             (Some(reader.config), reader.findings)
         }
         Err(error) => {
@@ -126,6 +127,16 @@ impl Reader<'_> {
                     format!("unknown key {name} is ignored"),
                 ),
             }
+        }
+    }
+
+    /// Keys that one needs because of another.
+    fn tls(&mut self, table: &DeTable<'_>) {
+        let tls = section(table, "grpc").and_then(|grpc| section(grpc, "tls"));
+        let enabled = tls.and_then(|tls| tls.get("enabled"));
+        if let (Some(enabled), Some(missing)) = (enabled, self.config.grpc.tls.missing()) {
+            let message = format!("grpc.tls.enabled = true: needs {missing}");
+            self.find(Severity::AtStart, enabled.span(), message);
         }
     }
 
@@ -206,6 +217,13 @@ impl Reader<'_> {
             message,
         });
     }
+}
+
+fn section<'table, 'text>(
+    table: &'table DeTable<'text>,
+    name: &str,
+) -> Option<&'table DeTable<'text>> {
+    table.get(name)?.get_ref().as_table()
 }
 
 /// Settings that promise something which this server does not do. To ignore them would be a lie, the first one a

@@ -93,6 +93,20 @@ fn the_sections_are_known_and_their_types_are_checked() {
     );
 }
 
+#[test]
+fn tls_without_its_files_is_named_before_the_start() {
+    let host = Host::new();
+    host.configure("[grpc.tls]\nenabled = true\ncert_path = \"/c\"\n");
+    let output = host.engram(&["validate", "config"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains(":2:11: grpc.tls.enabled = true: needs grpc.tls.key_path"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(host.engram(&["status"]).status.success());
+}
+
 fn up(server: &Server) -> String {
     let text = server.get("/metrics/prometheus").body;
     let sample = text
