@@ -56,7 +56,7 @@ test_unknown_options_and_missing_values_are_usage_errors() {
     run "$script" --no-such-option
     exits 64
   done
-  for script in backup_full verify_backup restore; do
+  for script in backup_full verify_backup restore emergency_recovery; do
     run "$ROOT/scripts/$script.sh" --space
     exits 64
     run "$ROOT/scripts/$script.sh" --space ''
