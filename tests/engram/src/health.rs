@@ -95,6 +95,7 @@ impl Health {
                 descriptors(),
                 this.storage(),
                 this.indices(),
+                this.embeddings(),
             ]
         };
         let mut findings = tokio::task::spawn_blocking(local)
@@ -203,6 +204,24 @@ impl Health {
                 Status::Degraded,
                 "the server does not listen; its log says why".to_owned(),
             ),
+        })
+    }
+
+    /// One such memory makes every comparison of embeddings in its space fail.
+    fn embeddings(&self) -> Finding {
+        measured("embeddings", || {
+            let flawed: Vec<String> = self
+                .registry
+                .loaded()
+                .iter()
+                .filter(|space| space.guard.flawed_count() > 0)
+                .map(|space| format!("space '{}': {}", space.id, space.guard.flawed_count()))
+                .collect();
+            if flawed.is_empty() {
+                return (Status::Healthy, "all numbers are finite".to_owned());
+            }
+            let message = format!("memories with NaN or Infinity: {}", flawed.join("; "));
+            (Status::Degraded, message)
         })
     }
 

@@ -26,6 +26,7 @@ mod pid_file;
 mod process;
 mod server;
 mod space;
+mod validation;
 mod wal;
 
 use std::process::ExitCode;

@@ -108,7 +108,8 @@ pub(crate) struct Ports {
 }
 
 /// Runs the server until it is asked to stop.
-pub(crate) fn run(config: Config, ports: Ports) -> Result<(), ServerError> {
+pub(crate) fn run(mut config: Config, ports: Ports) -> Result<(), ServerError> {
+    config.read_only = read_only();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -239,6 +240,19 @@ pub(crate) fn listen(
     socket
         .listen(BACKLOG)
         .map_err(|source| ServerError::Address { address, source })
+}
+
+/// Whoever sets it wants nothing to be written: what is not clearly a no is a yes.
+fn read_only() -> bool {
+    let value = std::env::var("ENGRAM_READONLY").unwrap_or_default();
+    let read_only = !matches!(
+        value.to_lowercase().as_str(),
+        "" | "0" | "false" | "no" | "off"
+    );
+    if read_only {
+        tracing::warn!(target: "engram", "Read-only mode (ENGRAM_READONLY={value}): every write is refused");
+    }
+    read_only
 }
 
 /// Where the spaces are.

@@ -29,13 +29,10 @@ pub(crate) enum Kind {
     OneOf(&'static [&'static str]),
 }
 
-/// Sections of the specification that this server does not read yet. Whatever they hold is accepted.
-pub(crate) const UNREAD_SECTIONS: [&str; 1] = ["validation"];
-
 const COUNT: Kind = Kind::Integer(0, i64::MAX);
 
 /// Every key with its section.
-pub(crate) const KEYS: [(&str, Kind); 71] = [
+pub(crate) const KEYS: [(&str, Kind); 75] = [
     ("feature_flags.spreading_api_beta", Kind::Bool),
     ("server.http_bind", Kind::IpAddress),
     ("grpc.enabled", Kind::Bool),
@@ -55,6 +52,10 @@ pub(crate) const KEYS: [(&str, Kind); 71] = [
         "persistence.cold_capacity",
         Kind::Integer(100_000, 1_000_000_000),
     ),
+    ("validation.check_finite_embeddings", Kind::Bool),
+    ("validation.check_finite_confidence", Kind::Bool),
+    ("validation.clamp_invalid_values", Kind::Bool),
+    ("validation.replace_nan_with_zero", Kind::Bool),
     ("storage.indices.enable_checksums", Kind::Bool),
     ("storage.indices.verify_on_load", Kind::Bool),
     ("storage.indices.auto_rebuild_on_corruption", Kind::Bool),

@@ -16,6 +16,7 @@ pub(crate) use reader::{Finding, Severity, read};
 
 use crate::index;
 use crate::space::SpaceId;
+use crate::validation;
 use crate::wal::Limits;
 
 /// What the server uses of the configuration.
@@ -35,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) wal_max_file_bytes: u64,
     /// The sections `[consolidation]` and `[consolidation.pattern_detection]`.
     pub(crate) consolidation: ConsolidationConfig,
+    /// `[validation]`.
+    pub(crate) validation: validation::Settings,
+    /// `ENGRAM_READONLY`: nothing may be stored.
+    pub(crate) read_only: bool,
     /// `[storage.indices]`.
     pub(crate) indices: index::Settings,
     /// Kept, and shown by `config list`. Nothing depends on it.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Kind, UNREAD_SECTIONS};
+use super::keys::{self, KEYS, Kind};
 use super::{Config, ConsolidationConfig, GrpcConfig};
 use crate::space::SpaceId;
 
@@ -80,6 +80,8 @@ impl Default for Config {
             bootstrap_spaces: vec![default.clone()],
             default_space: default,
             hot_capacity: 100_000,
+            validation: crate::validation::Settings::default(),
+            read_only: false,
             indices: crate::index::Settings::default(),
             grpc: GrpcConfig::default(),
             wal_max_file_bytes: 16 << 20,
@@ -120,7 +122,6 @@ impl Reader<'_> {
                         format!("{name}: must be a section, written as [{name}]"),
                     );
                 }
-                (None, _) if UNREAD_SECTIONS.contains(&name.as_str()) => {}
                 (None, _) => self.find(
                     Severity::Warning,
                     key.span(),
@@ -167,6 +168,10 @@ impl Reader<'_> {
             "feature_flags.spreading_api_beta" => {
                 config.spreading_api_beta = on;
             }
+            "validation.check_finite_embeddings" => config.validation.check_embeddings = on,
+            "validation.check_finite_confidence" => config.validation.check_confidence = on,
+            "validation.clamp_invalid_values" => config.validation.repair.clamp = on,
+            "validation.replace_nan_with_zero" => config.validation.repair.replace_nan = on,
             "storage.indices.enable_checksums" => config.indices.enable_checksums = on,
             "storage.indices.verify_on_load" => config.indices.verify_on_load = on,
             "storage.indices.auto_rebuild_on_corruption" => {

@@ -11,7 +11,7 @@ use super::proto::{
 };
 use super::status::refusal;
 use crate::http::error::ApiError;
-use crate::http::memories::{Remember, keep};
+use crate::http::memories::{Client, Remember, keep};
 use crate::http::operation::{space_of, space_of_query};
 use crate::http::recall::{DEFAULT_LIMIT, find_in};
 use crate::http::{Shared, query};
@@ -46,8 +46,12 @@ impl EngramService for Service {
         request: Request<RememberRequest>,
     ) -> Result<Response<RememberResponse>, Status> {
         let space = self.space(&request, &request.get_ref().memory_space_id)?;
+        let address = request.remote_addr().unwrap_or(([0, 0, 0, 0], 0).into());
+        let client = Client::of(request.metadata().as_ref(), address);
         let body = body_of(request.into_inner()).map_err(refusal)?;
-        let memory = keep(&self.shared, space, body).await.map_err(refusal)?;
+        let memory = keep(&self.shared, space, body, &client)
+            .await
+            .map_err(refusal)?;
         Ok(Response::new(RememberResponse {
             memory_id: memory.id,
             storage_confidence: memory.confidence,

@@ -3,10 +3,11 @@
 //! A memory is a text, so the answers to the questions become lines of it: so none of them is lost, and a recall finds
 //! the episode by each.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
-use super::memories::{Remember, SpaceQuery, keep, stored};
+use super::memories::{Client, Remember, SpaceQuery, keep, stored};
 use super::operation::space_of;
 
 /// The body, with the names of the real server. Other fields are ignored.
@@ -36,6 +37,7 @@ pub(crate) struct Episode {
 /// 201 when the episode is on the disk. Its importance is the confidence of the memory.
 pub(crate) async fn remember(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     Query(query): Query<SpaceQuery>,
     Json(episode): Json<Episode>,
@@ -49,6 +51,7 @@ pub(crate) async fn remember(
     if episode.what.trim().is_empty() {
         return Err(ApiError::invalid_memory("what is empty"));
     }
+    let client = Client::of(&headers, peer);
     let when = episode.when;
     let memory = Remember {
         content: text_of(&episode),
@@ -58,7 +61,7 @@ pub(crate) async fn remember(
         tags: Vec::new(),
         memory_space_id: None,
     };
-    let mut answer = stored(&keep(&shared, space, memory).await?);
+    let mut answer = stored(&keep(&shared, space, memory, &client).await?);
     answer["observed_at"] = json!(when);
     Ok((StatusCode::CREATED, Json(answer)))
 }

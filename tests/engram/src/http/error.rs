@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::error_chain;
-use crate::space::{InvalidSpaceId, SpaceError, TierError};
+use crate::space::{InvalidSpaceId, SpaceError, SpaceId, StoreError, TierError};
+use crate::validation::Refusal;
 use crate::wal::WriteError;
 
 /// An answer that is not what the client hoped for.
@@ -67,6 +68,22 @@ impl ApiError {
         }
     }
 
+    /// Nothing may be stored.
+    pub(crate) fn read_only() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "READ_ONLY",
+            message: Refusal::ReadOnly.to_string(),
+        }
+    }
+
+    /// The space is not there, and may not be made.
+    pub(crate) fn read_only_space(id: &SpaceId) -> Self {
+        let mut answer = Self::read_only();
+        answer.message = format!("{}, and space '{id}' is not there", answer.message);
+        answer
+    }
+
     /// A bug of ours.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self {
@@ -96,6 +113,20 @@ impl From<TierError> for ApiError {
     fn from(error: TierError) -> Self {
         tracing::error!(target: "engram_core::store", "{error}");
         Self::internal(error.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Write(error) => error.into(),
+            StoreError::Refused(Refusal::ReadOnly) => Self::read_only(),
+            StoreError::Refused(refusal) => Self {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                code: "MEMORY_VALIDATION_ERROR",
+                message: refusal.to_string(),
+            },
+        }
     }
 }
 
@@ -135,6 +166,14 @@ fn teaching(code: &str) -> (&'static str, &'static str) {
         "INVALID_MEMORY_INPUT" => (
             "A memory has a text, and an embedding of 768 finite numbers if it has one.",
             "Correct the memory and send it again.",
+        ),
+        "MEMORY_VALIDATION_ERROR" => (
+            "This server refuses numbers that are not finite ([validation] in its configuration).",
+            "Find out where the client gets such a number from.",
+        ),
+        "READ_ONLY" => (
+            "The server was started with ENGRAM_READONLY, so that nothing is changed.",
+            "Read, or send it again when the operators have ended the read-only mode.",
         ),
         "MEMORY_NOT_FOUND" => (
             "A memory is known by its id within one memory space.",

@@ -20,6 +20,9 @@ pub(crate) async fn rebuild(
     State(shared): State<Arc<Shared>>,
     Query(query): Query<SpaceQuery>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    if shared.config.read_only {
+        return Err(ApiError::read_only());
+    }
     let wanted: Option<SpaceId> = query.space.map(|id| id.parse()).transpose()?;
     let registry = Arc::clone(&shared.registry);
     let opened = tokio::task::spawn_blocking(move || open(&registry, wanted)).await;

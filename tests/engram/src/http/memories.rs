@@ -1,11 +1,13 @@
 //! Storing memories and getting them back by id.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::header::USER_AGENT;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,6 +53,7 @@ pub(crate) struct ListQuery {
 /// `POST /api/v1/memories/remember`: 201 when the memory is on the disk, and only then.
 pub(crate) async fn remember(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     Query(query): Query<SpaceQuery>,
     Json(body): Json<Remember>,
@@ -61,8 +64,28 @@ pub(crate) async fn remember(
         query.space.as_deref(),
         body.memory_space_id.as_deref(),
     )?;
-    let answer = stored(&keep(&shared, space, body).await?);
+    let client = Client::of(&headers, peer);
+    let answer = stored(&keep(&shared, space, body, &client).await?);
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Who sent a request, as far as it is known. The log names it, so that the source of bad memories can be found.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
+    /// What it calls itself.
+    pub(crate) agent: String,
+}
+
+impl Client {
+    /// The address that a request came from, and its header `User-Agent`.
+    pub(crate) fn of(headers: &HeaderMap, address: SocketAddr) -> Self {
+        let agent = headers.get(USER_AGENT).map(HeaderValue::to_str);
+        Self {
+            address,
+            agent: agent.and_then(Result::ok).unwrap_or_default().to_owned(),
+        }
+    }
 }
 
 /// Stores what a client sent, over whichever protocol. Returns when it is on the disk.
@@ -70,15 +93,15 @@ pub(crate) async fn keep(
     shared: &Arc<Shared>,
     space: SpaceId,
     body: Remember,
+    client: &Client,
 ) -> Result<Memory, ApiError> {
     let memory = memory_of(body)?;
-    tracing::info!(target: "engram_cli::api", "Processing remember request for memory '{}'", memory.id);
-    let kept = memory.clone();
+    let Client { address, agent } = client;
+    tracing::info!(target: "engram_cli::api", space = %space, client = %address, agent = ?agent, "Processing remember request for memory '{}'", memory.id);
     on_space(shared, "remember", space, move |space| {
         Ok(space.store(memory)?)
     })
-    .await?;
-    Ok(kept)
+    .await
 }
 
 /// `POST /api/v1/memories`: takes only `content` and `confidence`, like the real server.
@@ -104,12 +127,11 @@ pub(crate) async fn create(
         tags: Vec::new(),
         memory_space_id: None,
     })?;
-    let answer = stored(&memory);
-    on_space(&shared, "remember", space, move |space| {
+    let memory = on_space(&shared, "remember", space, move |space| {
         Ok(space.store(memory)?)
     })
     .await?;
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok((StatusCode::CREATED, Json(stored(&memory))))
 }
 
 /// `GET /api/v1/memories/{id}`.
@@ -204,28 +226,19 @@ fn memory_of(body: Remember) -> Result<Memory, ApiError> {
     if body.content.trim().is_empty() {
         return Err(ApiError::invalid_memory("content is empty"));
     }
-    if let Some(embedding) = &body.embedding {
-        if embedding.len() != EMBEDDING_DIMENSIONS {
-            let message = format!(
-                "Embedding must have exactly {EMBEDDING_DIMENSIONS} dimensions, got {}",
-                embedding.len()
-            );
-            return Err(ApiError::invalid_memory(message));
-        }
-        // A number like 1e39 is valid JSON, but infinite as f32.
-        if embedding.iter().any(|number| !number.is_finite()) {
-            return Err(ApiError::invalid_memory(
-                "Embedding holds a number that is not finite",
-            ));
-        }
+    if let Some(embedding) = &body.embedding
+        && embedding.len() != EMBEDDING_DIMENSIONS
+    {
+        let message = format!(
+            "Embedding must have exactly {EMBEDDING_DIMENSIONS} dimensions, got {}",
+            embedding.len()
+        );
+        return Err(ApiError::invalid_memory(message));
     }
     Ok(Memory {
         id: body.id.filter(|id| !id.is_empty()).unwrap_or_else(new_id),
         content: body.content,
-        confidence: body
-            .confidence
-            .unwrap_or(DEFAULT_CONFIDENCE)
-            .clamp(0.0, 1.0),
+        confidence: body.confidence.unwrap_or(DEFAULT_CONFIDENCE),
         timestamp: Timestamp::now(),
         tags: body.tags,
         embedding: body.embedding,

@@ -13,13 +13,16 @@ mod openapi;
 pub(crate) mod operation;
 pub(crate) mod query;
 pub(crate) mod recall;
+mod recognize;
 mod spaces;
 mod stream;
 mod system;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::routing::{get, post};
 use tokio::sync::Notify;
 
@@ -46,10 +49,11 @@ pub(crate) struct Shared {
     pub(crate) shutdown: Arc<Notify>,
 }
 
-/// All routes.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+/// All routes. Handlers can ask who is at the other end of the connection.
+pub(crate) fn router(shared: Arc<Shared>) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
     Router::new()
         .route("/api/v1/memories/remember", post(memories::remember))
+        .route("/api/v1/memories/recognize", post(recognize::recognize))
         .route("/api/v1/memories/recall", get(recall::recall))
         .route("/api/v1/memories/search", get(recall::search))
         .route(
@@ -77,4 +81,5 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics/prometheus", get(system::prometheus))
         .route("/shutdown", post(system::shutdown))
         .with_state(shared)
+        .into_make_service_with_connect_info()
 }

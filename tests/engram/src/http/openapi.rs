@@ -52,9 +52,34 @@ impl Route {
 }
 
 const READ: &[u16] = &[200, 400, 500];
-const STORE: &[u16] = &[201, 400, 413, 415, 422, 500, 507];
+const STORE: &[u16] = &[201, 400, 413, 415, 422, 500, 503, 507];
 const HEALTH: &[u16] = &[200, 503];
 const SPACE: (&str, &str) = ("space", "default");
+
+/// A query by an embedding: `{"embedding":[1,1,…]}`, with as many numbers as it must have.
+const EMBEDDING: &str = {
+    const START: &[u8] = b"{\"embedding\":[";
+    const NUMBERS: usize = 2 * crate::memory::EMBEDDING_DIMENSIONS;
+    const BYTES: [u8; START.len() + NUMBERS + 1] = {
+        let mut bytes = [b'1'; START.len() + NUMBERS + 1];
+        let mut at = 0;
+        while at < START.len() {
+            bytes[at] = START[at];
+            at += 1;
+        }
+        while at < START.len() + NUMBERS {
+            bytes[at + 1] = b',';
+            at += 2;
+        }
+        bytes[at - 1] = b']';
+        bytes[at] = b'}';
+        bytes
+    };
+    match std::str::from_utf8(&BYTES) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+};
 
 /// All routes, sorted by path.
 const ROUTES: &[Route] = &[
@@ -90,6 +115,12 @@ const ROUTES: &[Route] = &[
         READ,
     )
     .with_query(&[("query", "disk"), ("limit", "10"), SPACE]),
+    post(
+        "/api/v1/memories/recognize",
+        "Find memories by an embedding of 768 numbers",
+        &[200, 400, 415, 422, 500],
+    )
+    .with_body(EMBEDDING),
     post("/api/v1/memories/remember", "Store a memory", STORE)
         .with_body(r#"{"id":"example","content":"The migration starts on Monday.","confidence":0.9,"tags":["plan"]}"#),
     get(
@@ -140,7 +171,7 @@ const ROUTES: &[Route] = &[
     post(
         "/api/v1/system/rebuild-indices",
         "Build the word indices anew",
-        &[202, 400, 404, 500],
+        &[202, 400, 404, 500, 503],
     )
     .with_query(&[SPACE]),
     get("/health", "Is the server well?", HEALTH),

@@ -58,7 +58,14 @@ pub(crate) async fn on_space<T: Send + 'static>(
     let started = Instant::now();
     let registry = Arc::clone(&shared.registry);
     let space = id.clone();
-    let done = tokio::task::spawn_blocking(move || work(&*registry.open_or_create(&space)?)).await;
+    let read_only = shared.config.read_only;
+    let work = move || {
+        if read_only && !registry.availability().contains_key(&space) {
+            return Err(ApiError::read_only_space(&space));
+        }
+        work(&*registry.open_or_create(&space)?)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
     let result = done.unwrap_or_else(|panic| Err(ApiError::internal(panic.to_string())));
     count(shared, operation, &id, &result, started.elapsed());
     result

@@ -16,6 +16,7 @@ use super::memories::SpaceQuery;
 use crate::health::Status;
 use crate::metrics;
 use crate::space::{Space, SpaceId};
+use crate::validation::Settings;
 
 /// `GET /health`: 503 if a check is unhealthy.
 pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> Response {
@@ -68,6 +69,8 @@ pub(crate) async fn system_health(
         "status": status.as_str(),
         "timestamp": Timestamp::now(),
         "checks": checks,
+        "read_only": shared.config.read_only,
+        "validation": validation(shared.config.validation),
         "spaces": spaces,
         "indices": indices,
         "wal_lag_ms": lag,
@@ -76,6 +79,15 @@ pub(crate) async fn system_health(
         "cluster": null,
     });
     Ok((http_status(status), Json(body)).into_response())
+}
+
+fn validation(settings: Settings) -> Value {
+    json!({
+        "check_finite_embeddings": settings.check_embeddings,
+        "check_finite_confidence": settings.check_confidence,
+        "clamp_invalid_values": settings.repair.clamp,
+        "replace_nan_with_zero": settings.repair.replace_nan,
+    })
 }
 
 /// `pressure` is the share of the configured capacity that is used; `wal_lag_ms` how long its oldest record is overdue

@@ -37,6 +37,7 @@ pub(crate) fn exposition(
     storage::logs(&mut text, registry, consolidator);
     storage::consolidation(&mut text, consolidator);
     storage::disk(&mut text, registry);
+    nonfinite(&mut text, registry);
     process(&mut text, &Process::read());
     text
 }
@@ -183,6 +184,25 @@ fn indices(text: &mut String, registry: &Registry) {
     for (id, report) in &reports {
         for (status, count) in report.rebuilds {
             let labels = [("memory_space", id.as_str()), ("status", status)];
+            sample(text, name, &labels, count);
+        }
+    }
+}
+
+fn nonfinite(text: &mut String, registry: &Registry) {
+    let name = "engram_nonfinite_embeddings";
+    let help = "Memories of an open space with NaN or Infinity in embedding or confidence.";
+    family(text, name, "gauge", help);
+    for space in registry.loaded() {
+        let labels = [("memory_space", space.id.as_str())];
+        sample(text, name, &labels, space.guard.flawed_count());
+    }
+    let name = "engram_nonfinite_writes_total";
+    let help = "Writes with NaN or Infinity: action is refused, sanitised or stored.";
+    family(text, name, "counter", help);
+    for space in registry.loaded() {
+        for (action, count) in space.guard.counts() {
+            let labels = [("memory_space", space.id.as_str()), ("action", action)];
             sample(text, name, &labels, count);
         }
     }

@@ -8,6 +8,6 @@ mod tiers;
 
 pub(crate) use id::{InvalidSpaceId, SpaceId};
 pub(crate) use registry::{Registry, SpaceError, ids_in};
-pub(crate) use store::Space;
+pub(crate) use store::{Space, StoreError};
 pub(crate) use stream::StreamDepth;
 pub(crate) use tiers::{Tier, TierCounts, TierError};

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::index::SpaceIndex;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::validation::{Guard, Refusal};
 use crate::wal::checkpoint::Checkpoint;
 use crate::wal::{self, Waiting, WalWriter, WriteError};
 
@@ -32,6 +33,8 @@ pub(crate) struct Space {
     pub(crate) created_at: Timestamp,
     /// Which memories contain which word.
     pub(crate) index: SpaceIndex,
+    /// What may be stored, and what should not have been.
+    pub(crate) guard: Guard,
     memories: Tiers,
     stream: Stream,
     writer: Mutex<WalWriter>,
@@ -42,6 +45,17 @@ pub(crate) struct Space {
     /// When the oldest write that is not yet on the disk has come in.
     waiting: Mutex<Vec<Instant>>,
     last_write_failed: Mutex<Option<String>>,
+}
+
+/// Why a memory is not stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// It may not be.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The disk did not take it.
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 impl Space {
@@ -59,7 +73,11 @@ impl Space {
         let cold = root.join("cold");
         let memories = Tiers::create(&cold, config.hot_capacity).map_err(unprepared(id, &cold))?;
         let started = Instant::now();
-        let replayed = wal::replay(&root, |memory| memories.put(memory));
+        let guard = Guard::new(config.validation, config.read_only);
+        let replayed = wal::replay(&root, |memory| {
+            guard.note(&memory);
+            memories.put(memory);
+        });
         metrics.wal_recovery(replayed.is_ok(), started.elapsed());
         let report = replayed?;
         let create_error = |source| SpaceError::WalFile {
@@ -85,15 +103,11 @@ impl Space {
             duration_ms = started.elapsed().as_millis(),
             "WAL recovery completed"
         );
-        let created_at = std::fs::metadata(&root)
-            .and_then(|metadata| metadata.created().or_else(|_| metadata.modified()));
         let space = Self {
             id: id.clone(),
             index: SpaceIndex::new(id, &root, config.indices),
-            created_at: created_at
-                .ok()
-                .and_then(|time| Timestamp::try_from(time).ok())
-                .unwrap_or(Timestamp::UNIX_EPOCH),
+            guard,
+            created_at: created_at(&root),
             root,
             memories,
             stream: Stream::default(),
@@ -103,22 +117,60 @@ impl Space {
             waiting: Mutex::default(),
             last_write_failed: Mutex::default(),
         };
+        space.sanitise();
         space
             .index
             .load(|offset, limit| space.list(Tier::All, offset, limit));
         Ok(space)
     }
 
-    /// Stores a memory, or replaces the one with its id. Returns when it is on the disk.
-    pub(crate) fn store(&self, memory: Memory) -> Result<(), WriteError> {
-        let payload = serde_json::to_vec(&memory)
-            .expect("a struct of texts and finite numbers has a JSON form");
+    /// Stores a memory, or replaces the one with its id. Returns when it is on the disk, in the form that is there.
+    pub(crate) fn store(&self, mut memory: Memory) -> Result<Memory, StoreError> {
+        self.guard.admit(&self.id, &mut memory)?;
+        self.write(memory.clone())?;
+        Ok(memory)
+    }
+
+    /// Repairs what was stored before the configuration asked for it, on disk too.
+    fn sanitise(&self) {
+        for id in self.guard.flawed_ids() {
+            let space = &self.id;
+            let memory = match self.get(&id) {
+                Ok(Some(memory)) => memory,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::error!(target: "engram_core::validation", memory = %id, space = %space, "Not sanitised: {error}");
+                    continue;
+                }
+            };
+            let count = memory.nonfinite();
+            match self.guard.repaired(&memory) {
+                Some(repaired) => match self.write(repaired) {
+                    Ok(()) => {
+                        tracing::warn!(target: "engram_core::validation", memory = %id, space = %space, "Sanitised on load: {count} NaN or Infinity in the embedding, or confidence out of range");
+                    }
+                    Err(error) => {
+                        tracing::error!(target: "engram_core::validation", memory = %id, space = %space, "Not sanitised: {error}");
+                    }
+                },
+                None if self.guard.is_on() => {
+                    tracing::warn!(target: "engram_core::validation", memory = %id, space = %space, "Invalid values are stored: {count} NaN or Infinity in the embedding, or confidence out of range");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn write(&self, memory: Memory) -> Result<(), WriteError> {
+        let payload =
+            serde_json::to_vec(&memory).expect("a struct of texts and numbers has a JSON form");
         let (id, content) = (memory.id.clone(), memory.content.clone());
         let arrived = Instant::now();
         lock(&self.waiting).push(arrived);
         let mut writer = lock(&self.writer);
         let written = writer.append(&payload);
         if written.is_ok() {
+            self.guard.note(&memory);
             // Under the writer's lock, so that memory and log agree about which of two writes came last.
             self.stream.publish(&memory);
             self.memories.put(memory);
@@ -243,6 +295,15 @@ impl Space {
 fn unprepared(id: &SpaceId, path: &Path) -> impl FnOnce(io::Error) -> SpaceError {
     let (id, path) = (id.clone(), path.to_path_buf());
     move |source| SpaceError::Persistence { path, id, source }
+}
+
+/// When a directory was made, as far as the file system knows.
+fn created_at(root: &Path) -> Timestamp {
+    std::fs::metadata(root)
+        .and_then(|metadata| metadata.created().or_else(|_| metadata.modified()))
+        .ok()
+        .and_then(|time| Timestamp::try_from(time).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Makes a directory unless it is there.

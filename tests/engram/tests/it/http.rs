@@ -48,7 +48,7 @@ fn wrong_bodies_have_the_statuses_of_the_real_server_and_store_nothing() {
 }
 
 #[test]
-fn infinite_embeddings_are_refused_and_confidence_is_clamped() {
+fn infinite_embeddings_are_stored_unless_validation_is_on_and_confidence_is_clamped() {
     let host = Host::new();
     let server = host.start();
     let mut embedding = vec![json!(0.5); 768];
@@ -65,7 +65,7 @@ fn infinite_embeddings_are_refused_and_confidence_is_clamped() {
         server
             .post("/api/v1/memories/remember", &body(&embedding))
             .status,
-        400
+        201
     );
     let listed = server
         .get("/api/v1/memories?include_embeddings=true")
@@ -74,6 +74,7 @@ fn infinite_embeddings_are_refused_and_confidence_is_clamped() {
         listed["memories"][0]["embedding"].as_array().unwrap().len(),
         768
     );
+    assert!(listed["memories"][0]["embedding"][3].is_null());
 }
 
 #[test]

@@ -89,6 +89,17 @@ impl Host {
     /// The same with further arguments.
     #[track_caller]
     pub(crate) fn start_with(&self, arguments: &[&str]) -> Server {
+        self.launch(arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    #[track_caller]
+    pub(crate) fn start_in(&self, variables: &[(&str, &str)]) -> Server {
+        self.launch(&["--grpc-port", "0"], variables)
+    }
+
+    #[track_caller]
+    fn launch(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
         let log = std::fs::File::options()
             .append(true)
             .create(true)
@@ -98,6 +109,7 @@ impl Host {
             .command(Path::new(ENGRAM))
             .args(["start", "--port", "0"])
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()

@@ -21,4 +21,5 @@ mod spaces;
 mod start;
 mod tiers;
 mod validate_data;
+mod validation;
 mod wal;

@@ -246,7 +246,7 @@ fn wrong_values_are_named_with_place_key_and_what_is_allowed() {
 #[test]
 fn sections_of_the_specification_pass_and_unknown_keys_are_named() {
     let host = Host::new();
-    host.configure("[validation]\nstrict = true\n[grpc.tls]\nenabled = false\n[storage.indices]\nverify_on_load = true\n[serve]\nport = 1\n");
+    host.configure("[validation]\ncheck_finite_embeddings = true\n[grpc.tls]\nenabled = false\n[storage.indices]\nverify_on_load = true\n[serve]\nport = 1\n");
     let output = host.engram(&["validate", "config"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
