@@ -170,10 +170,17 @@ function finish(   key, form) {
     count[n_forms] = 1
     if (n_known < MOST_FORMS) { n_known++; known[key] = n_forms }
   } else {
-    # So many forms that no more are kept: sort it at once.
+    # So many forms that no more are kept: sort them when a few thousand have come together.
     n_rest++
-    add_to(pattern_of(form), form, 1)
+    rest_form[++n_waiting] = form
+    if (n_waiting == MOST_FORMS) sort_rest()
   }
+}
+
+function sort_rest(   i) {
+  find_patterns(rest_form, n_waiting, rest_pattern)
+  for (i = 1; i <= n_waiting; i++) add_to(rest_pattern[i], rest_form[i], 1)
+  n_waiting = 0
 }
 
 # The last errors in a ring, by time; where several files are read, they may come in any order.
@@ -271,6 +278,7 @@ function read_patterns(   line, field, got) {
     p_page[n_patterns] = field[5]
     p_advice[n_patterns] = field[6]
     p_pattern[n_patterns] = field[7]
+    any_pattern = any_pattern (n_patterns > 1 ? "|" : "") "(" field[7] ")"
   }
   close(patterns)
   if (got < 0 || !n_patterns) {
@@ -280,10 +288,13 @@ function read_patterns(   line, field, got) {
   }
 }
 
-# The number of the first pattern that matches, 0 if none does.
-function pattern_of(form,   i) {
-  for (i = 1; i <= n_patterns; i++) if (form ~ p_pattern[i]) return i
-  return 0
+# For each of N forms the number of the first pattern that matches, 0 if none does. Pattern by pattern, not form by form:
+# gawk compiles an expression again whenever it is not that of the time before.
+function find_patterns(form, n, result,   i, p) {
+  for (i = 1; i <= n; i++) result[i] = form[i] ~ any_pattern ? -1 : 0
+  for (p = 1; p <= n_patterns; p++) {
+    for (i = 1; i <= n; i++) if (result[i] < 0 && form[i] ~ p_pattern[p]) result[i] = p
+  }
 }
 
 # Adds N records of one form to the sums.
@@ -299,18 +310,18 @@ function add_to(p, form, n,   its_level, family, critical_) {
   if (!p && its_level == "FATAL") unknown_fatal += n
   if (p) in_indicator[p_indicator[p]] += n
   # What the server did itself is in the words of the line; what is left for people, in the pattern.
+  if (p && p_strategy[p] == "RequiresIntervention") in_strategy["RequiresIntervention"] += n
+  if (form !~ /[Rr]etry|[Ff]all|linear |using port|lamped|artial |ontinuing|kipp|ignored/) return
   if (form ~ /[Rr]etry/) in_strategy["Retry"] += n
   if (form ~ /[Ff]all(ing)?( ?|-)back|linear (scan|search)|using port|[Cc]lamped/) in_strategy["Fallback"] += n
   if (form ~ /[Pp]artial (result|success)/) in_strategy["PartialResult"] += n
   if (form ~ /[Cc]ontinuing with|[Ss]kipp(ing|ed)|ignored/) in_strategy["ContinueWithoutFeature"] += n
-  if (p && p_strategy[p] == "RequiresIntervention") in_strategy["RequiresIntervention"] += n
 }
 
 function judge(   i) {
-  for (i = 1; i <= n_forms; i++) {
-    form_pattern[i] = pattern_of(forms[i])
-    add_to(form_pattern[i], forms[i], count[i])
-  }
+  sort_rest()
+  find_patterns(forms, n_forms, form_pattern)
+  for (i = 1; i <= n_forms; i++) add_to(form_pattern[i], forms[i], count[i])
   status = critical ? 2 : (errors + warnings ? 1 : 0)
   verdict = critical ? "critical" : (errors + warnings ? "warning" : "ok")
   find_top()

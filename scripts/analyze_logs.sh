@@ -4,8 +4,10 @@
 # Sorts the warnings and errors of Engram's log into the seven families of the runbook's catalogue, counts them, and
 # says which pages help. Nothing is changed.
 #
-# FILE is a log; several are read together. A name that ends in .gz is unpacked, and - is standard input.
-# Without FILE, the journal of the service is read; or standard input, if that is a pipe or a file and --since is not given.
+# FILE is a log; several are read together. Names that end in .gz, .xz and .zst are unpacked, and - is standard input.
+# Their order does not matter: rotated logs can be given as engram.log*.
+# Without FILE, the journal of the service is read; or standard input, if that is a pipe or a file and --since is not
+# given.
 #
 # Options:
 #       --since TIME   leave out older lines, for example '2 hours ago' or 2026-11-25T00:30:00Z (times are UTC)
@@ -82,6 +84,11 @@ for file in ${files[0]+"${files[@]}"}; do
   [ -e "$file" ] || fail "$file does not exist" 'name a log file, or none for the journal; a time is given with --since'
   [ ! -d "$file" ] || fail "$file is a directory" 'name the log file in it'
   [ -r "$file" ] || fail "$file cannot be read: Permission denied" 'run this with sudo'
+  case $file in
+    *.gz) need gzip ;;
+    *.xz) need xz ;;
+    *.zst) need zstd ;;
+  esac
   names+=", $file"
 done
 [ "$n_stdin" -le 1 ] || usage_error 'standard input can be read once'
@@ -95,6 +102,8 @@ read_file() {
   case $1 in
     -) cat ;;
     *.gz) gzip -dc -- "$1" ;;
+    *.xz) xz -dc -- "$1" ;;
+    *.zst) zstd -dcq -- "$1" ;;
     *) cat -- "$1" ;;
   esac
 }
