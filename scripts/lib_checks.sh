@@ -61,13 +61,13 @@ link() {
 # Which page helps with a failed health check of that name.
 page_of_health_check() {
   case $1 in
-    grpc) page_url common-issues issue-10 ;;
+    grpc) page_url issues/grpc-connection diagnosis ;;
     indices) page_url issues/index-corruption diagnosis ;;
     storage | disk) page_url common-issues issue-3 ;;
     wal*) page_url common-issues issue-3 ;;
     consolidation) page_url common-issues issue-8 ;;
-    memory) page_url common-issues issue-4 ;;
-    descriptors) page_url common-issues issue-4 ;;
+    memory) page_url issues/high-memory diagnosis ;;
+    descriptors) page_url issues/high-memory too-many-open-files ;;
     error_rate) page_url common-issues errors ;;
     spreading | cognitive) page_url known-behaviour f6 ;;
     *) page_url common-issues issue-2 ;;
@@ -139,16 +139,16 @@ grpc_is_closed() {
   local port=$2
   if grpc_is_off; then
     finding warning 'gRPC is switched off: [grpc] enabled = false' \
-      "set enabled = true in $(config_file), then: sudo systemctl restart engram" "$(page_url common-issues issue-10)"
+      "set enabled = true in $(config_file), then: sudo systemctl restart engram" "$(page_url issues/grpc-connection grpc-disabled)"
   elif [ "$1" = silence ] || { have ss && [ -n "$(ss -H -l -t -n "sport = :$port" 2>/dev/null)" ]; }; then
     finding warning "gRPC on port $port does not answer, although something listens or drops what is sent: a firewall" \
-      "sudo iptables -L -n | grep -E 'REJECT|DROP|$port'" "$(page_url common-issues issue-10)"
+      "sudo iptables -L -n | grep -E 'REJECT|DROP|$port'" "$(page_url issues/grpc-connection firewall)"
   elif [ "$(config_value grpc.tls enabled)" = true ]; then
     finding warning "gRPC is not served on port $port; TLS is on, so look at its certificate and key" \
-      "journalctl -u engram -n 200 --no-pager | grep 'gRPC server error'" "$(page_url common-issues issue-10)"
+      "journalctl -u engram -n 200 --no-pager | grep 'gRPC server error'" "$(page_url issues/grpc-connection tls-mismatch)"
   else
     finding warning "gRPC is not served: nothing listens on port $port" \
-      "journalctl -u engram -n 200 --no-pager | grep -i grpc" "$(page_url common-issues issue-10)"
+      "journalctl -u engram -n 200 --no-pager | grep -i grpc" "$(page_url issues/grpc-connection diagnosis)"
   fi
 }
 
@@ -169,6 +169,11 @@ check_grpc() {
     finding skipped 'not asked: the server is down'
     return
   fi
+  # A server that speaks TLS logs every other attempt as a failure, ours too: so TLS first where it is configured.
+  if [ "$(config_value grpc.tls enabled)" = true ] && speaks_tls "$host" "$port"; then
+    check_grpc_tls "$host" "$port"
+    return
+  fi
   # shellcheck disable=SC2016  # The inner bash expands $0 and $1.
   timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$port" 2>/dev/null || status=$?
   if [ "$status" -ne 0 ]; then
@@ -177,39 +182,48 @@ check_grpc() {
   fi
   if owner=$(other_listener "$port"); then
     finding warning "gRPC's port $port belongs to another program: $(ps -o comm= -p "$owner"), PID $owner" \
-      "stop it: sudo kill $owner; then: sudo systemctl restart engram" "$(page_url common-issues issue-10)"
+      "stop it: sudo kill $owner; then: sudo systemctl restart engram" "$(page_url issues/grpc-connection port-conflict)"
     return
   fi
   if [ "$(metric engram_grpc_up)" = 0 ]; then
     finding warning "port $port is open, but the server says that it does not serve gRPC: the port is another program's" \
-      "sudo lsof -i :$port -s TCP:LISTEN" "$(page_url common-issues issue-10)"
+      "sudo lsof -i :$port -s TCP:LISTEN" "$(page_url issues/grpc-connection port-conflict)"
     return
   fi
   if ! curl --version | grep -q HTTP2; then
     finding unknown "port $port is open; this curl cannot speak HTTP/2, so the protocol was not tried" \
-      'install a curl with HTTP/2' "$(page_url common-issues issue-10)"
+      'install a curl with HTTP/2' "$(page_url issues/grpc-connection diagnosis)"
     return
   fi
   curl --silent --output /dev/null --http2-prior-knowledge --connect-timeout 2 --max-time 2 "http://$host:$port/" || http2=$?
   if [ "$http2" -eq 0 ]; then
     finding ok "port $port is open and speaks HTTP/2$(grpcurl_says -plaintext "$host:$port")"
-  elif curl --silent --insecure --output /dev/null --http2 --connect-timeout 2 --max-time 2 "https://$host:$port/"; then
+  elif speaks_tls "$host" "$port"; then
     check_grpc_tls "$host" "$port"
   else
     finding warning "port $port is open, but does not speak HTTP/2, which gRPC needs: $(curl_said "$http2")" \
-      "sudo lsof -i :$port" "$(page_url common-issues issue-10)"
+      "sudo lsof -i :$port" "$(page_url issues/grpc-connection diagnosis)"
   fi
 }
 
-# gRPC over TLS: fine, unless no client can trust the certificate.
+speaks_tls() {
+  curl --silent --insecure --output /dev/null --http2 --connect-timeout 2 --max-time 2 "https://$1:$2/"
+}
+
+# gRPC over TLS: fine, unless the certificate has expired, or clients come that do not speak it.
 check_grpc_tls() {
-  local dates=''
+  local dates='' refused
   if have openssl; then
     dates=$(timeout 3 openssl s_client -connect "$1:$2" </dev/null 2>/dev/null | openssl x509 -noout -checkend 0 2>/dev/null)
   fi
+  refused=$(strip_colours 2>/dev/null <"$work/log" |
+    awk -v since="$since" 'index($0, "gRPC TLS handshake with") && substr($0, 1, length(since)) >= since { n++ } END { print n + 0 }')
   if [[ $dates == *'will expire'* ]]; then
     finding warning "gRPC speaks TLS on port $2, with a certificate that has expired" \
-      "make a new one for $(config_value grpc.tls cert_path)" "$(page_url common-issues issue-10)"
+      "make a new one for $(config_value grpc.tls cert_path)" "$(page_url issues/grpc-connection tls-mismatch)"
+  elif [ "${refused:-0}" -gt 0 ]; then
+    finding warning "gRPC speaks TLS on port $2, and $refused attempts of clients that do not have failed $window" \
+      "journalctl -u engram -n 200 --no-pager | grep 'gRPC TLS handshake'" "$(page_url issues/grpc-connection tls-mismatch)"
   else
     finding ok "port $2 is open and speaks HTTP/2 over TLS; clients that speak plain text cannot connect$(grpcurl_says -insecure "$1:$2")"
   fi
@@ -447,24 +461,37 @@ unread_events() {
   printf '%s\n' "$((bytes / 1048576))"
 }
 
+# What holds the memory, as far as the server tells: page and anchor. One space with a quarter of all memories in RAM is
+# a hot tier; many without such a one are too many spaces.
+what_holds_memory() {
+  awk '
+    index($1, "engram_hot_tier_memories{") == 1 { spaces++; sum += $NF; if ($NF + 0 > most) most = $NF }
+    END {
+      if (!spaces) print "issues/high-memory diagnosis"
+      else if (spaces >= 10 && most * 4 < sum) print "issues/high-memory too-many-spaces"
+      else print "issues/high-memory hot-tier-too-large"
+    }' "$work/metrics" 2>/dev/null || echo 'issues/high-memory diagnosis'
+}
+
 check_memory() {
-  local pid rss anonymous mapped swapped limit whose percent unread page='common-issues issue-4'
+  local pid rss anonymous mapped swapped limit whose percent unread page
   if [ "${#servers[@]}" -eq 0 ]; then
     finding skipped 'not looked at: the server is down'
     return
   fi
+  page=$(what_holds_memory)
   unread=$(unread_events) || unread=0
   if [ "$unread" -ge "$UNREAD_WARNING_MB" ]; then
-    page='common-issues issue-4'
+    page='issues/high-memory memory-leak'
     finding warning "$unread MB are events that a listener of /api/v1/stream does not read; they grow until it does" \
-      "find it: sudo ss -t -n -p 'sport = :${url##*:}'; then stop it" "$(page_url common-issues issue-4)"
+      "find it: sudo ss -t -n -p 'sport = :${url##*:}'; then stop it" "$(page_url issues/high-memory memory-leak)"
   fi
   for pid in "${servers[@]}"; do
     read -r rss anonymous mapped swapped <<<"$(awk '/^VmRSS:/ { r = $2 } /^RssAnon:/ { a = $2 } /^RssFile:/ { f = $2 }
       /^VmSwap:/ { s = $2 } END { printf "%d %d %d %d", r / 1024, a / 1024, f / 1024, s / 1024 }' "/proc/$pid/status" 2>/dev/null)"
     read -r limit whose <<<"$(memory_limit "$pid")"
     if [ "${rss:-0}" -eq 0 ] || [ "${limit:-0}" -eq 0 ]; then
-      finding unknown "the memory of process $pid cannot be read" "cat /proc/$pid/status" "$(page_url common-issues issue-4)"
+      finding unknown "the memory of process $pid cannot be read" "cat /proc/$pid/status" "$(page_url issues/high-memory diagnosis)"
       continue
     fi
     percent=$((anonymous * 100 / limit))
@@ -475,7 +502,7 @@ check_memory() {
         "$(link "$page")"
     elif [ "$percent" -ge 80 ] || [ "$anonymous" -ge "$MEMORY_WARNING_MB" ]; then
       finding warning "PID $pid: $anonymous MB of its own, of $limit MB $whose (plus $mapped MB of mapped files)" \
-        'run this again in ten minutes; if it has grown, it leaks' "$(page_url common-issues issue-4)"
+        'run this again in ten minutes; if it has grown, it leaks' "$(link "$page")"
     else
       finding ok "PID $pid: $anonymous MB of its own, $mapped MB of mapped files, $swapped MB swapped out"
     fi
@@ -492,7 +519,7 @@ check_descriptors() {
     limit=$(awk '/^Max open files/ { print $4 }' "/proc/$pid/limits" 2>/dev/null)
     if [ ! -r "/proc/$pid/fd" ] || [ -z "$limit" ]; then
       finding unknown "you may not see the open files of process $pid" 'run this with sudo' \
-        "$(page_url common-issues issue-4)"
+        "$(page_url issues/high-memory too-many-open-files)"
       continue
     fi
     open=$(find "/proc/$pid/fd" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
@@ -501,7 +528,7 @@ check_descriptors() {
     elif [ $((open * 100)) -ge $((limit * DESCRIPTORS_CRITICAL)) ]; then
       finding critical "PID $pid: $open of $limit descriptors are open" \
         "see what they are: sudo lsof -p $pid | awk '{print \$5}' | sort | uniq -c; raise LimitNOFILE in the unit" \
-        "$(page_url common-issues issue-4)"
+        "$(page_url issues/high-memory too-many-open-files)"
     else
       finding ok "PID $pid: $open of $limit descriptors are open"
     fi

@@ -243,7 +243,7 @@ ERROR engram: Failed to deserialize WAL entry at offset 64 in /d/default/wal/wal
  WARN engram_core::wal: Corrupted payload in /d/default/wal/wal-1.log|issues/wal-corruption.html#corrupt-wal-file
 ERROR engram: Failed to bind to address 127.0.0.1:7432|issues/wont-start.html#port-conflict
 ERROR engram: Failed to initialise memory store for space 'tenant_a'|issues/space-isolation.html#diagnosis
-ERROR axum::serve::listener: accept error: Too many open files (os error 24)|common-issues.html#issue-4
+ERROR axum::serve::listener: accept error: Too many open files (os error 24)|issues/high-memory.html#too-many-open-files
 ERROR engram: Index corrupted or unavailable|issues/index-corruption.html#rebuild
 ERROR engram: nobody knows|common-issues.html#errors
 LINES
@@ -541,7 +541,7 @@ test_grpc_that_is_off_or_whose_port_is_taken_leads_to_its_page_server() {
   run diagnose_health.sh
   exits 1
   complete
-  names 3 'common-issues.html#issue-10'
+  names 3 'issues/grpc-connection.html#grpc-disabled'
   systemctl stop engram
   rm ~/.config/engram/config.toml
   nc -lk 127.0.0.1 50051 >/dev/null 2>&1 &
@@ -549,7 +549,7 @@ test_grpc_that_is_off_or_whose_port_is_taken_leads_to_its_page_server() {
   start_engram
   run diagnose_health.sh
   complete
-  names 3 'common-issues.html#issue-10'
+  names 3 'issues/grpc-connection.html#port-conflict'
 }
 
 test_a_full_disk_leads_to_its_page_server() {
@@ -575,5 +575,93 @@ test_too_many_open_files_lead_to_their_page_server() {
   run diagnose_health.sh
   exits 2
   complete
-  names 7 'common-issues.html#issue-4'
+  names 7 'issues/high-memory.html#too-many-open-files'
+}
+
+test_grpc_clients_without_tls_lead_to_its_page_server() {
+  mkdir -p ~/.config/engram /tmp/tls
+  printf '[req]\ndistinguished_name = dn\n[dn]\n' >/tmp/tls/cnf
+  openssl req -config /tmp/tls/cnf -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout /tmp/tls/key -out /tmp/tls/crt 2>/dev/null
+  printf '[grpc]\nenabled = true\n\n[grpc.tls]\nenabled = true\ncert_path = "/tmp/tls/crt"\nkey_path = "/tmp/tls/key"\n' >~/.config/engram/config.toml
+  start_engram
+  wait_for curl -sk --max-time 2 -o /dev/null --http2 https://localhost:50051/
+  run diagnose_health.sh
+  exits 0
+  says 'speaks HTTP/2 over TLS'
+  curl -s --max-time 2 --http2-prior-knowledge http://localhost:50051/ >/dev/null
+  run diagnose_health.sh
+  exits 1
+  complete
+  names 3 'issues/grpc-connection.html#tls-mismatch'
+  systemctl stop engram
+  : >/tmp/tls/crt
+  systemctl start engram
+  await
+  run diagnose_health.sh
+  complete
+  names 3 'issues/grpc-connection.html#tls-mismatch'
+}
+
+test_memory_leads_to_what_holds_it_server() {
+  start_engram
+  jq -nc '{content: ("A reading of sensor 12. " * 830), confidence: 0.9}' >/tmp/reading.json
+  curl -fsS --no-progress-meter -o /dev/null -H 'Content-Type: application/json' --data @/tmp/reading.json \
+    'http://localhost:7432/api/v1/memories?space=tenant_a&n=[1-150]'
+  ENGRAM_MEMORY_WARNING_MB=3 run diagnose_health.sh
+  exits 1
+  complete
+  names 6 'issues/high-memory.html#hot-tier-too-large'
+  curl -fsS --no-progress-meter -o /dev/null -H 'Content-Type: application/json' --data @/tmp/reading.json \
+    'http://localhost:7432/api/v1/memories?space=run_[01-12]&n=[1-60]'
+  ENGRAM_MEMORY_WARNING_MB=3 run diagnose_health.sh
+  names 6 'issues/high-memory.html#too-many-spaces'
+  jq -nc '{content: ("A reading of sensor 12. " * 4200), confidence: 0.9}' >/tmp/reading.json
+  curl -sN 'http://localhost:7432/api/v1/stream/memories?space=tenant_a' >/dev/null &
+  wait_for has_listener
+  kill -STOP $!
+  curl -fsS --no-progress-meter -o /dev/null -H 'Content-Type: application/json' --data @/tmp/reading.json \
+    'http://localhost:7432/api/v1/memories?space=tenant_a&n=[1-120]'
+  ENGRAM_UNREAD_WARNING_MB=2 run diagnose_health.sh
+  names 6 'issues/high-memory.html#memory-leak'
+}
+
+has_listener() {
+  curl -s --max-time 2 http://localhost:7432/metrics/prometheus | grep -q '^engram_stream_subscribers.* 1$'
+}
+
+test_consolidation_that_does_not_run_leads_to_its_page_server() {
+  mkdir -p ~/.config/engram
+  printf '[consolidation]\nenabled = true\ncheck_interval_secs = 1\nidle_threshold_secs = 1\n' >~/.config/engram/config.toml
+  mkdir -p "$ENGRAM_DATA_DIR"
+  start_engram
+  stored default:m1
+  flock "$ENGRAM_DATA_DIR/.consolidation.lock" sleep 1000 &
+  wait_for waits_for_lock
+  run diagnose_health.sh
+  complete
+  names 5 'common-issues.html#issue-8'
+  kill $!
+  pkill -x sleep
+  sed -i 's/enabled = true/enabled = false/' ~/.config/engram/config.toml
+  restarted
+  stored default:m2
+  wait_for lags
+  run diagnose_health.sh
+  exits 1
+  complete
+  is "$(grep -c '^\[ 5/10\].* WARNING' <<<"$out")" 2
+  names 5 'common-issues.html#issue-8'
+  names 5 'common-issues.html#issue-3'
+  run analyze_logs.sh --json --since '1 hour ago'
+  is "$(jq -c '[.families[] | select(.count > 0) | .family]' <<<"$out")" '[6]'
+}
+
+waits_for_lock() {
+  store default "m$RANDOM"
+  curl -s --max-time 2 http://localhost:7432/metrics/prometheus | grep -q '^engram_consolidation_waits_for_lock 1'
+}
+
+lags() {
+  curl -s --max-time 2 http://localhost:7432/metrics/prometheus | awk '/^engram_wal_lag_seconds/ && $NF > 10 { found = 1 } END { exit !found }'
 }
