@@ -304,7 +304,7 @@ judge_operations() {
   if slow_among "$CUES" && [ -z "$prometheus" ]; then broken=$(broken_indices); fi
   if [ -n "$broken" ]; then
     recommend "the index of these spaces is not used, every memory is looked at: $broken" \
-      "engram rebuild-indices --space all" "$(page_url common-issues issue-9)"
+      "engram rebuild-indices --space all" "$(page_url issues/index-corruption rebuild)"
   elif slow_among "$WRITES" && slow_among "$CUES $READS"; then
     recommend 'storing and reading are slow: the whole server is, so look at processors and memory first' \
       'profile_performance.sh 60' "$(page_url common-issues issue-2)"

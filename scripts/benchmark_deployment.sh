@@ -299,6 +299,10 @@ if [ -d "$data_dir" ]; then
     warn "at most $max_stores memories are stored: a tenth of what is free on the disk of $data_dir"
   fi
 fi
+# Engram 0.1.0 needs seconds to make a space, which is no latency of a store.
+curl --disable --silent --output /dev/null --max-time 60 --header 'Content-Type: application/json' \
+  --data "{\"id\":\"$space\"}" "$url/api/v1/spaces" || fail "the space $space could not be made at $url" \
+  "see $(page_url issues/space-isolation space-not-created)"
 before=$(count_memories)
 
 "$as_json" || say "Benchmark of $url: $concurrency clients, $seconds s, into the space $space, which stays behind (the API cannot delete)"

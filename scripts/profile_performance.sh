@@ -376,18 +376,18 @@ judge_memory() {
   percent=$((fact[anonymous] * 100 / total))
   if [ "$percent" -ge 80 ]; then
     finding warning "memory: $((fact[anonymous] / 1024)) MB of its own, $percent % of this machine" \
-      'make the hot tier smaller, or the machine larger' "$(page_url common-issues issue-4)"
+      'make the hot tier smaller, or the machine larger' "$(page_url issues/high-memory hot-tier-too-large)"
   fi
   # A short look sees the warming up, so it must have grown by as much already, and by a twentieth of the whole.
   if [ "$growth_mb" -ge "$GROWTH_HIGH_MB" ] && [ $((fact[anonymous] - fact[anonymous_first])) -ge $((GROWTH_HIGH_MB * 1024)) ] &&
     [ $(((fact[anonymous] - fact[anonymous_first]) * 20)) -ge "${fact[anonymous]}" ]; then
     finding warning "memory: grows by $growth_mb MB a minute (RssAnon, from $((fact[anonymous_first] / 1024)) to $((fact[anonymous] / 1024)) MB)" \
       'watch it for longer: profile_performance.sh 600; memories that are stored meanwhile need memory, too' \
-      "$(page_url common-issues issue-4)"
+      "$(page_url issues/high-memory memory-leak)"
   fi
   if [ "${fact[swapped]}" != - ] && [ "${fact[swapped]}" -gt 10240 ]; then
     finding warning "memory: $((fact[swapped] / 1024)) MB of the server are swapped out: each page that is needed waits for a disk" \
-      'find room: free -m; ps -eo pid,rss,args --sort=-rss | head' "$(page_url common-issues issue-4)"
+      'find room: free -m; ps -eo pid,rss,args --sort=-rss | head' "$(page_url issues/high-memory hot-tier-too-large)"
   fi
 }
 
@@ -418,7 +418,7 @@ judge_rest() {
   fi
   if [ "${fact[descriptors]}" != - ] && [[ $limit =~ ^[0-9]+$ ]] && [ $((fact[descriptors] * 100)) -ge $((limit * DESCRIPTORS_HIGH)) ]; then
     finding warning "descriptors: ${fact[descriptors]} of $limit are open" 'raise LimitNOFILE in the unit: systemctl edit engram' \
-      "$(page_url common-issues issue-4)"
+      "$(page_url issues/high-memory too-many-open-files)"
   fi
   if [ "${fact[silent]}" -gt 0 ]; then
     finding warning "latency: $url/health/alive gave no answer within 2 s, or not 200, ${fact[silent]} of ${fact[samples]} times" \
