@@ -5,8 +5,8 @@
 # verifies what it has done. Look first: every mode has --dry-run.
 #
 # Modes:
-#       --sanitize-nan        switch [validation] on in the server's configuration, and restart: embeddings that are
-#                             NaN or infinite become zeros, confidences come to lie in 0..1
+#       --sanitize-nan        switch [validation] on in the server's configuration, and restart: in embeddings
+#                             NaN becomes 0, infinity 1 or -1; confidences come to lie in 0..1
 #       --fix-wal-corruption  put damaged log files into quarantine, and their whole records back in place
 #       --rebuild-indices     let the running server build its indices anew, and wait for it
 #       --reset-space ID      delete everything that a space holds, for good

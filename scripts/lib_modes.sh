@@ -38,6 +38,7 @@ plan_sanitize_nan() {
     say '  [validation] is set already'
   fi
   if answers; then
+    ! is_read_only || give_up 'the server is in read-only mode, in which nothing is repaired for good' 'emergency_recovery.sh --readwrite-mode'
     loaded=$(loaded_spaces) || loaded=''
     for name in "${spaces[@]}"; do
       # A look must not load a space, for that changes files.
@@ -54,7 +55,7 @@ plan_sanitize_nan() {
     say '  the server does not answer, so nothing was counted'
     n=1
   fi
-  say 'then the server is restarted. It replaces such embeddings by zeros and clamps confidences to 0..1, for good, when it loads them.'
+  say 'then the server is restarted. When it loads a space, NaN becomes 0, infinity 1 or -1, and confidences come to lie in 0..1, for good.'
   if [ "${#missing[@]}" -eq 0 ] && [ "$n" -eq 0 ]; then nothing_to_do=true; fi
 }
 
@@ -72,7 +73,7 @@ do_sanitize_nan() {
 }
 
 verify_sanitize_nan() {
-  local name ids left=''
+  local name ids metrics left=''
   for name in "${spaces[@]}"; do
     ids=$(nonfinite_memories "$name") || give_up "the memories of space $name cannot be listed"
     say "  space $name: $(grep -c . <<<"$ids" || true) memories with NaN or infinity"
@@ -80,7 +81,8 @@ verify_sanitize_nan() {
   done
   [ -z "$left" ] || give_up "there are still memories with NaN or infinity in:$left. This Engram may not know [validation]; 0.1.0 ignores it" \
     "$(page_url known-behaviour)"
-  http /metrics/prometheus | grep -q '^engram_nonfinite_embeddings' ||
+  metrics=$(http /metrics/prometheus) || metrics=''
+  [[ $metrics == *engram_nonfinite_embeddings* ]] ||
     doubt 'this server does not report engram_nonfinite_embeddings: it may not know [validation] and let new ones in'
 }
 
@@ -166,8 +168,9 @@ plan_fix_wal_corruption() {
   local i size
   find_damage
   for i in ${others[0]+"${!others[@]}"}; do say "not a log file, so not repaired here: ${others[i]}"; done
+  [ "${#others[@]}" -eq 0 ] || give_up 'something is damaged that is not a log file' \
+    "restore from a backup, one space with --space: $(page_url issues/wal-corruption restore-from-backup)"
   if [ "${#damaged[@]}" -eq 0 ]; then
-    [ "${#others[@]}" -eq 0 ] || give_up 'something is damaged that is not a log file' "restore from a backup: $(page_url issues/wal-corruption restore-from-backup)"
     say "no log file of ${#spaces[@]} space(s) is damaged"
     nothing_to_do=true
     return
@@ -370,10 +373,13 @@ verify_restore_latest() {
 
 readonly SWITCHES="${ENGRAM_DEFAULTS_FILE:-/etc/default/engram}"
 
-# What a write that is never valid is answered with: it is refused for its form by a server that takes writes.
-# Nothing is stored either way.
+is_read_only() {
+  curl --silent --connect-timeout 3 --max-time 20 "$url/api/v1/system/health" | jq -e '.read_only == true' >/dev/null 2>&1
+}
+
+# write_status BODY: what a write is answered with. {} is never stored, whatever the server does.
 write_status() {
-  status_of /api/v1/memories/remember -X POST -H 'Content-Type: application/json' -H 'X-Memory-Space: default' --data '{}'
+  status_of /api/v1/memories/remember -X POST -H 'Content-Type: application/json' -H 'X-Memory-Space: default' --data "$1"
 }
 
 check_switches() {
@@ -387,7 +393,7 @@ plan_readonly_mode() {
   check_switches true
   say "$SWITCHES: ENGRAM_READONLY=true$([ ! -e "$SWITCHES" ] && echo ' (the file will be made)')"
   say 'then the server is restarted, and takes no writes of any space until --readwrite-mode'
-  if [ "$(variable_of "$SWITCHES" ENGRAM_READONLY)" = true ] && [ "$(write_status)" = 503 ]; then
+  if [ "$(variable_of "$SWITCHES" ENGRAM_READONLY)" = true ] && is_read_only; then
     say 'it is in that mode already'
     nothing_to_do=true
   fi
@@ -403,9 +409,11 @@ do_readonly_mode() {
 verify_readonly_mode() {
   "$started" || { say '  not verified: the server was not started'; return; }
   local answer
-  answer=$(write_status)
-  if [ "$answer" = 503 ]; then
-    say '  a write is refused (503)'
+  # Only a server that says so is sent something that it would store otherwise.
+  if is_read_only; then
+    answer=$(write_status '{"id":"emergency_recovery_probe","content":"This must not be stored.","confidence":0.5}')
+    [ "$answer" = 503 ] || give_up "the server says that it is in read-only mode, but answers a write with $answer" 'journalctl -u engram -n 20'
+    say '  the server says that it is in read-only mode, and refuses a write (503)'
     return
   fi
   if [ -f "$work/switches" ]; then
@@ -414,13 +422,13 @@ verify_readonly_mode() {
     rm -f -- "$SWITCHES"
   fi
   changed "$SWITCHES: as it was before"
-  give_up "writes are still taken (an invalid one was answered with $answer): this Engram does not know ENGRAM_READONLY; 0.1.0 does not" \
+  give_up 'the server is not in read-only mode: this Engram does not know ENGRAM_READONLY, as 0.1.0' \
     'refuse writes before the server, for example in the load balancer'
 }
 
 plan_readwrite_mode() {
   check_switches false
-  if [ -z "$(variable_of "$SWITCHES" ENGRAM_READONLY)" ] && answers && [ "$(write_status)" != 503 ]; then
+  if [ -z "$(variable_of "$SWITCHES" ENGRAM_READONLY)" ] && answers && ! is_read_only; then
     say 'the server takes writes already'
     nothing_to_do=true
     return
@@ -438,9 +446,10 @@ do_readwrite_mode() {
 verify_readwrite_mode() {
   "$started" || { say '  not verified: the server was not started'; return; }
   local answer
-  answer=$(write_status)
+  ! is_read_only || give_up 'the server is still in read-only mode' 'is ENGRAM_READONLY set elsewhere? systemctl cat engram'
+  answer=$(write_status '{}')
   case $answer in
     4??) say "  writes are taken: an invalid one is refused for its form only ($answer)" ;;
-    *) give_up "writes are still refused ($answer)" "is ENGRAM_READONLY set elsewhere? systemctl cat engram; look at the disk: df -h $data_dir" ;;
+    *) give_up "writes are still refused ($answer)" "look at the disk: df -h $data_dir" ;;
   esac
 }
