@@ -229,6 +229,7 @@ function form_of(message,   target, code, part, n, i) {
     gsub(/=[.~]?\/[^ ,:;)]+/, "=…", message)
   }
   if (index(message, "space=")) gsub(/space=[^ ,]+/, "space=…", message)
+  if (index(message, "memory=")) gsub(/memory=[^ ,]+/, "memory=…", message)
   if (index(message, "id=")) gsub(/id=[^ ,]+/, "id=…", message)
   if (index(message, "name=")) gsub(/name=[^ ,]+/, "name=…", message)
   if (!index(message, "::")) return target without_numbers(message)

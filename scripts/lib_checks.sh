@@ -13,7 +13,7 @@ readonly RESPONSE_WARNING="${ENGRAM_RESPONSE_WARNING:-1.0}" OPERATION_WARNING="$
 # ---- 1 and 2 ------------------------------------------------------------------------------------
 
 check_process() {
-  local pid state uptime other zombie pid_file pid_in_file
+  local pid state uptime other value zombie pid_file pid_in_file
   for zombie in $(zombie_pids); do
     finding critical "process $zombie is a zombie: it has ended and its parent has not noticed" \
       "sudo systemctl restart engram; if it stays, restart its parent, process $(ps -o ppid= -p "$zombie" | tr -d ' ')" \
@@ -41,6 +41,12 @@ check_process() {
       "keep the one that systemctl status engram shows; stop each other one with: sudo kill PID" \
       "$(page_url known-behaviour f4)"
   fi
+  value=$(environment_of "$pid" ENGRAM_READONLY) || value=''
+  case ${value,,} in
+    '' | 0 | false | no | off) ;;
+    *) finding warning 'the server takes no writes: somebody has put it into read-only mode' \
+      'when the reason is gone: emergency_recovery.sh --readwrite-mode' "$(page_url common-issues errors)" ;;
+  esac
   pid_file="${ENGRAM_PID_PATH:-${TMPDIR:-/tmp}/engram.pid}"
   if [ -r "$pid_file" ]; then
     pid_in_file=$(cut -d: -f1 "$pid_file")
@@ -66,6 +72,7 @@ page_of_health_check() {
     storage | disk) page_url common-issues issue-3 ;;
     wal*) page_url common-issues issue-3 ;;
     consolidation) page_url common-issues issue-8 ;;
+    embeddings) page_url common-issues issue-7 ;;
     memory) page_url issues/high-memory diagnosis ;;
     descriptors) page_url issues/high-memory too-many-open-files ;;
     error_rate) page_url common-issues errors ;;

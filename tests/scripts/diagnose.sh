@@ -665,3 +665,27 @@ waits_for_lock() {
 lags() {
   curl -s --max-time 2 http://localhost:7432/metrics/prometheus | awk '/^engram_wal_lag_seconds/ && $NF > 10 { found = 1 } END { exit !found }'
 }
+
+test_values_that_are_no_numbers_lead_to_their_page_server() {
+  start_engram
+  jq -nc '{id: "bad", content: "A bad one.", confidence: 0.9, embedding: [range(768) | if . == 0 then 1e39 else 0 end]}' |
+    curl -fsS --max-time 10 -o /dev/null -H 'Content-Type: application/json' --data @- http://localhost:7432/api/v1/memories/remember
+  run diagnose_health.sh
+  exits 1
+  complete
+  names 4 'common-issues.html#issue-7'
+  names 2 'common-issues.html#issue-7'
+  run analyze_logs.sh --json --since '1 hour ago'
+  is "$(jq -c '[.families[] | select(.count > 0) | .family]' <<<"$out")" '[2]'
+}
+
+test_read_only_mode_is_said_server() {
+  mkdir -p /etc/systemd/system/engram.service.d
+  printf '[Service]\nEnvironment=ENGRAM_READONLY=true\n' >/etc/systemd/system/engram.service.d/readonly.conf
+  systemctl daemon-reload
+  start_engram
+  run diagnose_health.sh
+  exits 1
+  complete
+  says 'the server takes no writes'
+}

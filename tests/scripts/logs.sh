@@ -121,6 +121,25 @@ test_the_lines_that_engram_really_logs_are_of_their_families() {
 0|ERROR engram:  gRPC server error: transport error
 0|ERROR engram: CRITICAL: Event broadcast channel closed
 0|ERROR engram: PANIC: Thread panicked at engram-core/src/store.rs:12:3
+6| WARN engram_core::consolidation: Consolidation is disabled: consolidation.enabled = false
+6| WARN engram_core::consolidation: consolidation waits for the lock /d/.consolidation.lock, held by another process
+6|ERROR engram_core::consolidation: The consolidation worker has panicked
+6| WARN engram_core::consolidation: Consolidation cycle failed: pattern detection timeout space="import"
+6|ERROR engram_core::consolidation: Consolidation cycle failed: pattern detection: Memory allocation failed: out of memory space="import"
+6| WARN engram_core::consolidation: WAL lag 15.3s exceeds threshold (10s) space=import
+3| WARN engram_core::consolidation: Failed to remove /d/default/wal/wal-1.log, which the checkpoint holds: Permission denied (os error 13)
+3|ERROR engram_core::storage::wal: WAL rotation failed: I/O error: Input/output error (os error 5)
+5|ERROR engram_core::index: Index corrupted or unavailable: Checksum verification failed: expected 1, got 2; searches read all memories until it is rebuilt space=default path=/d/default/indices/words.idx
+5| WARN engram_core::index: Index not saved: Permission denied (os error 13) space=default path=/d/default/indices/words.idx
+3|ERROR engram_core::storage: Tier maintenance failed error=Input/output error (os error 5)
+2| WARN engram_core::validation: Invalid values are stored: 3 NaN or Infinity in the embedding, or confidence out of range memory=m1 space=default
+2| WARN engram_core::validation: Invalid values refused: embedding memory=m1 space=default
+2| WARN engram_core::validation: Sanitised on load: 3 NaN or Infinity in the embedding, or confidence out of range memory=m1 space=default
+3|ERROR engram_core::query: Serialization failed: NaN values in embeddings memory=m1 space=default
+3| WARN engram: Read-only mode (ENGRAM_READONLY=true): every write is refused
+0| WARN engram: gRPC TLS handshake with 127.0.0.1:41210 failed: received corrupt message of type InvalidContentType
+0|ERROR engram: gRPC server error: Failed to set up TLS: Failed to read grpc.tls.cert_path '/etc/tls/crt': No such file or directory (os error 2)
+7|ERROR engram: gRPC accept error: Too many open files (os error 24)
 0| WARN engram: Requests still open after 10s, closing them
 LINES
 }
