@@ -33,6 +33,8 @@ set -uo pipefail
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
+# Numbers with a point, whatever the language of the operator is.
+export LC_ALL=C
 
 readonly METRIC=engram_memory_operation_duration_seconds
 
@@ -140,7 +142,7 @@ from_server() {
   sleep "$window"
   scrape_or_say_why after || return 1
   source_text="$url, the last $window s"
-  if ! awk 'NR == FNR { before[$1 " " $2] = $3; next } { d = $3 - before[$1 " " $2]; if (d < 0) exit 1; print $1, $2, d }' \
+  if ! awk 'FILENAME == ARGV[1] { before[$1 " " $2] = $3; next } { d = $3 - before[$1 " " $2]; if (d < 0) exit 1; print $1, $2, d }' \
     "$work/before" "$work/after" >"$work/numbers"; then
     absent='the server was restarted within the window'
     return 1

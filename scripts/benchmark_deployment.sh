@@ -32,6 +32,8 @@ set -uo pipefail
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
+# Numbers with a point, whatever the language of the operator is.
+export LC_ALL=C
 
 # More failures than this, in percent, and the latencies of the rest mean nothing.
 readonly MAX_ERRORS=1

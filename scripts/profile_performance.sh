@@ -28,6 +28,8 @@ set -uo pipefail
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
+# Numbers with a point, whatever the language of the operator is.
+export LC_ALL=C
 
 # From these values on, something stands out. The environment may set others.
 readonly CPU_HIGH="${ENGRAM_CPU_HIGH:-80}"                # percent of the processors that the server may use
@@ -285,7 +287,7 @@ analyse() {
 # The processes that used most, other than the server: "NAME (PID) NN % of a CPU", at most five.
 busiest() {
   awk -v pid="$pid" -v hertz="$hertz" -v s="$took" -v self="$$" '
-    NR == FNR { before[$1] = $2; next }
+    FILENAME == ARGV[1] { before[$1] = $2; next }
     $1 != pid && $1 != self && $2 - before[$1] > 0 { printf "%.0f %s %d\n", 100 * ($2 - before[$1]) / hertz / s, $3, $1 }' \
     "$work/processes.begin" "$work/processes.end" | sort -rn | awk 'NR <= 5 && $1 > 0 { printf "%s (PID %s) %s %% of a CPU\n", $2, $3, $1 }'
 }
@@ -305,7 +307,7 @@ tables() {
   {
     printf '# operations that ended meanwhile: count, mean ms\n'
     if [ -s "$work/operations.end" ]; then
-      awk 'NR == FNR { count[$1] = $2; sum[$1] = $3; next }
+      awk 'FILENAME == ARGV[1] { count[$1] = $2; sum[$1] = $3; next }
         $2 - count[$1] > 0 { printf "%-14s %8d %10.2f\n", $1, $2 - count[$1], 1000 * ($3 - sum[$1]) / ($2 - count[$1]) }' \
         "$work/operations.begin" "$work/operations.end"
     else

@@ -203,6 +203,12 @@ test_a_window_counts_only_what_happens_in_it_server() {
   slow --window 2 5000 window
   exits 0
   is "$(row remember | cut -d ' ' -f 1,2)" 'remember 1'
+  # A server that nobody has asked anything yet has no sample to compare with.
+  systemctl restart engram
+  await
+  (sleep 0.5; store default during) &
+  slow --window 2 5000 window
+  is "$(row remember | cut -d ' ' -f 1,2)" 'remember 1'
   # A server that was started anew counts from 0, and that is no measurement.
   (sleep 0.5; systemctl restart engram; store default after) &
   slow --window 4 5000 window
