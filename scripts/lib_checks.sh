@@ -9,6 +9,7 @@ readonly WAL_LAG_WARNING="${ENGRAM_WAL_LAG_WARNING:-10}"
 readonly MEMORY_WARNING_MB="${ENGRAM_MEMORY_WARNING_MB:-4096}" UNREAD_WARNING_MB="${ENGRAM_UNREAD_WARNING_MB:-64}"
 readonly DESCRIPTORS_CRITICAL="${ENGRAM_DESCRIPTORS_CRITICAL:-80}"
 readonly RESPONSE_WARNING="${ENGRAM_RESPONSE_WARNING:-1.0}" OPERATION_WARNING="${ENGRAM_OPERATION_WARNING:-0.1}"
+readonly MISSES_WARNING="${ENGRAM_MISSES_WARNING:-10}"
 
 # ---- 1 and 2 ------------------------------------------------------------------------------------
 
@@ -30,7 +31,7 @@ check_process() {
   uptime=$(ps -o etime= -p "$pid" | tr -d ' ')
   case $state in
     D) finding warning "server runs as PID $pid, but waits for a disk (state D)" \
-      'look at the disk: dmesg | tail; iostat -x 1 5' "$(page_url common-issues issue-2)" ;;
+      'look at the disk: dmesg | tail; iostat -x 1 5' "$(page_url issues/high-latency disk-bottleneck)" ;;
     T | t) finding critical "server, PID $pid, is stopped by a signal (state $state)" \
       "sudo kill -CONT $pid" "$(page_url issues/wont-start diagnosis)" ;;
     *) finding ok "server runs as PID $pid, up $uptime" ;;
@@ -77,7 +78,7 @@ page_of_health_check() {
     descriptors) page_url issues/high-memory too-many-open-files ;;
     error_rate) page_url common-issues errors ;;
     spreading | cognitive) page_url known-behaviour f6 ;;
-    *) page_url common-issues issue-2 ;;
+    *) page_url issues/high-latency diagnosis ;;
   esac
 }
 
@@ -106,7 +107,7 @@ check_health() {
   case $health_code:$status in
     200:healthy | 200:) finding ok 'health is 200 OK' ;;
     200:*) health_findings || finding warning "health is 200, but says: $status" \
-      "see which check: curl -s $url/api/v1/system/health | jq .checks" "$(page_url common-issues issue-2)" ;;
+      "see which check: curl -s $url/api/v1/system/health | jq .checks" "$(page_url issues/high-latency diagnosis)" ;;
     401:* | 403:*) finding unknown "health is $health_code: the server asks for an API key" \
       'run this on the server host with authentication in mind: [security] auth_mode in config.toml' \
       "$(page_url known-behaviour)" ;;
@@ -556,23 +557,45 @@ check_errors() {
   "$found" || finding ok "no error $window ($log_source)"
 }
 
-# Why operations are slow, as far as it can be seen from outside: page and anchor.
+# Why operations are slow, as far as it can be seen from outside: page and anchor. What makes the server work comes
+# before what keeps it waiting.
 why_slow() {
-  local load hits misses
-  read -r load _ </proc/loadavg
+  local load running cpus
+  cpus=$(nproc)
+  read -r load _ _ running _ </proc/loadavg
   if [ -n "$(labels_above engram_index_fallback_active 0 memory_space)" ]; then
-    echo 'common-issues issue-2'
-  elif awk -v load="$load" -v cpus="$(nproc)" 'BEGIN { exit !(load > 2 * cpus) }'; then
-    echo 'common-issues issue-2'
-  elif misses=$(metric engram_hot_tier_misses_total) && hits=$(metric engram_hot_tier_hits_total) && [ "$misses" -gt "$hits" ]; then
-    echo 'common-issues issue-2'
+    echo 'issues/high-latency index-missing'
+  elif [ -n "$(spaces_out_of_memory)" ]; then
+    echo 'issues/high-latency hot-tier-too-small'
+  elif [ "${running%%/*}" -gt $((2 * cpus)) ] || awk -v load="$load" -v cpus="$cpus" 'BEGIN { exit !(load > 2 * cpus) }'; then
+    echo 'issues/high-latency cpu-saturation'
+  elif grep -q 'WAL batch write took' "$work/log" 2>/dev/null ||
+    awk '/^some/ { sub(/.*avg10=/, ""); exit !($1 > 20) }' /proc/pressure/io 2>/dev/null; then
+    echo 'issues/high-latency disk-bottleneck'
   else
-    echo 'common-issues issue-2'
+    echo 'issues/high-latency diagnosis'
   fi
 }
 
+# The spaces whose memories are often not in RAM, although as many are as may be: SPACE PERCENT HOT COLD.
+spaces_out_of_memory() {
+  awk -v limit="$MISSES_WARNING" '
+    function space() { match($0, /memory_space="[^"]*"/); return substr($0, RSTART + 14, RLENGTH - 15) }
+    index($1, "engram_hot_tier_hits_total{") == 1 { hits[space()] = $NF }
+    index($1, "engram_hot_tier_misses_total{") == 1 { misses[space()] = $NF }
+    index($1, "engram_hot_tier_memories{") == 1 { hot[space()] = $NF }
+    index($1, "engram_cold_tier_memories{") == 1 { cold[space()] = $NF }
+    END {
+      for (id in misses) {
+        uses = hits[id] + misses[id]
+        if (uses >= 100 && cold[id] > 0 && misses[id] * 100 / uses >= limit)
+          printf "%s %d %d %d\n", id, misses[id] * 100 / uses, hot[id], cold[id]
+      }
+    }' "$work/metrics" 2>/dev/null
+}
+
 check_response_time() {
-  local count seconds operation
+  local count seconds operation space percent hot cold
   if [ "$health_exit" -ne 0 ]; then
     finding critical "no answer from $url: $(curl_said "$health_exit")" \
       'solve the finding of the HTTP health check first' "$(page_url issues/wont-start diagnosis)"
@@ -592,6 +615,11 @@ check_response_time() {
       finding ok "$operation took at most $seconds s in the last second ($count of them)"
     fi
   fi
+  while read -r space percent hot cold; do
+    finding warning "$percent % of what is asked for in space $space is not in RAM: $hot memories are, $cold are not" \
+      "raise hot_capacity under [persistence] in $(config_file), if there is memory: free -m" \
+      "$(page_url issues/high-latency hot-tier-too-small)"
+  done < <(spaces_out_of_memory)
 }
 
 check_metrics() {

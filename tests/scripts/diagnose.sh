@@ -689,3 +689,25 @@ test_read_only_mode_is_said_server() {
   complete
   says 'the server takes no writes'
 }
+
+# For the reason that is given to matter, everything counts as slow here.
+test_slow_operations_lead_to_their_cause_server() {
+  mkdir -p ~/.config/engram
+  printf '[persistence]\nhot_capacity = 1000\n' >~/.config/engram/config.toml
+  start_engram
+  stored default:m1
+  (while curl -s --max-time 5 -o /dev/null 'http://localhost:7432/api/v1/memories?limit=1'; do sleep 0.05; done) &
+  for i in $(seq 32); do (exec -a report-worker bash -c 'while :; do :; done') & done
+  ENGRAM_OPERATION_WARNING=0.00001 run diagnose_health.sh
+  complete
+  names 9 'issues/high-latency.html#cpu-saturation'
+  for job in $(jobs -p); do kill -KILL "$job"; done 2>/dev/null
+  jq -nc '{content: "The reading of a station.", confidence: 0.9}' >/tmp/memory.json
+  curl -fsS --no-progress-meter --parallel --parallel-max 4 -o /dev/null -H 'Content-Type: application/json' --data @/tmp/memory.json \
+    'http://localhost:7432/api/v1/memories?space=stations&n=[1-1500]'
+  curl -fsS --max-time 10 -o /dev/null -o /dev/null 'http://localhost:7432/api/v1/memories/recall?space=stations&limit=10000&query=reading&n=[1-2]'
+  run diagnose_health.sh
+  exits 1
+  complete
+  names 9 'issues/high-latency.html#hot-tier-too-small'
+}
