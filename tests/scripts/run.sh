@@ -37,7 +37,7 @@ trap 'rm -rf -- "$results"' EXIT
 # A test whose name ends in _server needs one. static.sh looks at the repository itself, so it runs outside.
 list() {
   local file test filter wanted
-  for file in static recovery diagnose backup verify restore benchmark profile slow logs; do
+  for file in static recovery debug diagnose backup verify restore benchmark profile slow logs; do
     while read -r test; do
       case $test in *_server) "$with_server" || continue ;; esac
       wanted=false
