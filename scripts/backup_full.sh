@@ -13,7 +13,7 @@
 # The archive is engram-full-<space|all>-<UTC time>.tar.zst. The newest is found by the time in its name:
 # verify_backup.sh latest, restore.sh latest. It holds manifest.json with size and SHA-256 of each file.
 #
-# What is guaranteed: each file in the archive is the beginning of a log file as it was at one moment; nothing that was
+# What is guaranteed: each file in the archive is a checkpoint, or the beginning of a log file as it was at one moment; nothing that was
 # acknowledged before this script started is missing. While the server runs, a record that is just being written
 # may be cut at the end of the newest log file of a space; the server drops such a record at start. Engram 0.1.0 does not
 # and refuses to start, so stop it before a backup.
@@ -146,6 +146,13 @@ settled_size() {
   printf '%s\n' "$after"
 }
 
+# Consolidation makes a checkpoint of log files and removes them. It does not while we hold its lock.
+lock="$data_dir/.consolidation.lock"
+if [ -f "$lock" ] && [ -r "$lock" ]; then
+  exec 8<"$lock"
+  flock --wait 120 8 || fail "another process holds $lock for two minutes" "see which: sudo lsof $lock"
+fi
+
 stamp=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 for name in "${spaces[@]}"; do
   mkdir -- "$files/$name"
@@ -174,6 +181,8 @@ for name in "${spaces[@]}"; do
     fi
   done < <(find -P "$data_dir/$name" -mindepth 1 -print0 | LC_ALL=C sort -z)
 done
+
+if [ -f "$lock" ] && [ -r "$lock" ]; then exec 8<&-; fi
 
 # ---- manifest -----------------------------------------------------------------------------------
 

@@ -11,5 +11,7 @@ pub(crate) fn start(level: LevelFilter) {
         .with_max_level(level)
         .with_ansi(coloured)
         .with_writer(std::io::stdout)
+        // What cannot be written to a full disk cannot be told there either: that would be a panic.
+        .log_internal_errors(false)
         .init();
 }
