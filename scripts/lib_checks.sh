@@ -441,7 +441,14 @@ check_consolidation() {
       "see who holds it: sudo lsof $data_dir/.consolidation.lock" "$(page_url common-issues issue-8)"
   elif seconds=$(seconds_without_consolidation); then
     interval=$(metric engram_consolidation_check_interval_seconds) || interval=60
-    if [ "$seconds" -gt $((3 * interval + 10)) ]; then
+    if read -r reason count page < <(consolidation_failures); then
+      # It is known that it fails: then it need not be late for long.
+      if [ "$seconds" -gt $((interval * 3 / 2 + 2)) ]; then
+        stuck=true
+        finding warning "no consolidation has ended well for $seconds s; it has failed $count times: $reason" \
+          'journalctl -u engram -n 200 --no-pager | grep -i consolidation' "$(link "$page")"
+      fi
+    elif [ "$seconds" -gt $((3 * interval + 10)) ]; then
       stuck=true
       finding warning "no consolidation has ended well for $seconds s, although one is due every $interval s" \
         'journalctl -u engram -n 200 --no-pager | grep -i consolidation' "$(page_url common-issues issue-8)"

@@ -711,3 +711,23 @@ test_slow_operations_lead_to_their_cause_server() {
   complete
   names 9 'issues/high-latency.html#hot-tier-too-small'
 }
+
+# Many memories to compare, and one second for it.
+test_consolidation_that_fails_leads_to_its_reason_server() {
+  mkdir -p ~/.config/engram
+  printf '[consolidation]\ncheck_interval_secs = 1\nidle_threshold_secs = 1\nmax_batch_size = 10000\n[consolidation.pattern_detection]\ntimeout_secs = 1\n' \
+    >~/.config/engram/config.toml
+  start_engram
+  curl -fsS --no-progress-meter --parallel --parallel-max 4 -o /dev/null -H 'Content-Type: application/json' -d '{"content":"A line."}' \
+    'http://localhost:7432/api/v1/memories?n=[1-3000]'
+  wait_for fails_by_timeout
+  sleep 3
+  run diagnose_health.sh
+  exits 1
+  complete
+  names 5 'common-issues.html#issue-8'
+}
+
+fails_by_timeout() {
+  curl -s --max-time 2 http://localhost:7432/metrics/prometheus | grep -q '^engram_consolidation_failures_total{reason="timeout"} [1-9]'
+}
