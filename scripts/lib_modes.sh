@@ -121,57 +121,63 @@ find_config() {
 
 # ---- --fix-wal-corruption ---------------------------------------------------------------------------
 
-# Into $damaged, $reasons and $kept: the log files of $spaces that a start refuses, why, and how many of their bytes are
-# whole records. Into $others: other files that engram itself calls damaged.
+# Into $damaged, $reasons and $kept: the log files and checkpoints of $spaces that a start refuses, why, and how many of
+# their bytes are whole records of memories. Into $others: what else engram itself calls damaged.
 find_damage() {
-  local name path newest found whole text usable=false line
-  local logs=()
-  damaged=() reasons=() kept=() others=()
+  local name path newest line
+  local files=()
+  damaged=() reasons=() kept=() others=() usable=false
   # Where the program can check data itself, it is much faster, and says which files are worth a closer look.
   # Engram 0.1.0 has that command, but it never works.
-  text=$(have engram && ENGRAM_DATA_DIR=$data_dir timeout 600 engram validate data ${space:+--space "$space"} 2>&1) || true
-  if [[ $text == *'Data validation PASSED'* || $text == *'Data validation FAILED: '* ]]; then usable=true; fi
+  said=$(have engram && ENGRAM_DATA_DIR=$data_dir timeout 600 engram validate data ${space:+--space "$space"} 2>&1) || true
+  if [[ $said == *'Data validation PASSED'* || $said == *'Data validation FAILED: '* ]]; then usable=true; fi
   for name in "${spaces[@]}"; do
-    newest=''
-    logs=()
+    files=()
     for path in "$data_dir/$name"/wal/wal-*.log; do
-      [ -e "$path" ] || [ -L "$path" ] || continue
-      [ ! -L "$path" ] || give_up "$path is a symbolic link; links are not followed" "look where it leads: ls -l $path"
-      logs+=("$path")
+      if [ -e "$path" ] || [ -L "$path" ]; then files+=("$path"); fi
     done
-    [ "${#logs[@]}" -gt 0 ] && newest=${logs[-1]}
-    for path in ${logs[0]+"${logs[@]}"}; do
-      if "$usable" && [[ $text != *"$path"* ]]; then continue; fi
-      # With the server running, the end of the newest file may be a record that is just being written.
-      found=$(wal_damage "$path" "$([ "$path" = "$newest" ] && server_is_running && echo true || echo false)")
-      whole=$(wal_scan "$path" | awk '$1 == "whole" { n += $3 - $2 } END { printf "%.0f\n", n }') || whole=0
-      if [ -z "$found" ] && "$usable"; then
-        # All checksums fit, but the program cannot use what they cover.
-        found=$(grep -F -- "$path" <<<"$text" | grep -v '^NOTE' | sed -n 1p) || true
-        whole=0
-      fi
-      [ -n "$found" ] || continue
-      damaged+=("$path")
-      reasons+=("$found")
-      kept+=("$whole")
-    done
+    newest=${files[-1]-}
+    # With the server running, the end of the newest file may be a record that is just being written.
+    server_is_running || newest=''
+    for path in ${files[0]+"${files[@]}"}; do look_at "$path" wal_damage "$([ "$path" = "$newest" ] && echo true || echo false)"; done
+    # Of the checkpoints only the one with the highest number counts.
+    path=$(find -P "$data_dir/$name/warm" -maxdepth 1 -name 'checkpoint-*.ckp' 2>/dev/null | LC_ALL=C sort -V | tail -n 1) || true
+    [ -z "$path" ] || look_at "$path" checkpoint_damage
   done
   if "$usable"; then
     while IFS= read -r line; do
-      [[ $line != *'/wal/wal-'*'.log'* ]] && others+=("$line")
-    done < <(sed -n '/^Data validation\|^Error:\|^NOTE\|^$/!p' <<<"$text")
+      [[ $line == *'/wal/wal-'*'.log'* || $line == *'/warm/checkpoint-'*'.ckp'* ]] || others+=("$line")
+    done < <(sed -n '/^Data validation\|^Error:\|^NOTE\|^$/!p' <<<"$said")
   fi
   return 0
+}
+
+# look_at FILE COMMAND...: adds the file to $damaged if the command says what is wrong with it.
+look_at() {
+  local path=$1 found whole
+  [ ! -L "$path" ] || give_up "$path is a symbolic link; links are not followed" "look where it leads: ls -l $path"
+  if "$usable" && [[ $said != *"$path"* ]]; then return; fi
+  found=$("$2" "$path" "${@:3}")
+  whole=$(wal_scan "$path" | awk '$1 == "whole" && $4 != 5 { n += $3 - $2 } END { printf "%.0f\n", n }') || whole=0
+  if [ -z "$found" ] && "$usable"; then
+    # All checksums fit, but the program cannot use what they cover.
+    found=$(grep -F -- "$path" <<<"$said" | grep -v '^NOTE' | sed -n 1p) || true
+    whole=0
+  fi
+  [ -n "$found" ] || return 0
+  damaged+=("$path")
+  reasons+=("$found")
+  kept+=("$whole")
 }
 
 plan_fix_wal_corruption() {
   local i size
   find_damage
-  for i in ${others[0]+"${!others[@]}"}; do say "not a log file, so not repaired here: ${others[i]}"; done
-  [ "${#others[@]}" -eq 0 ] || give_up 'something is damaged that is not a log file' \
+  for i in ${others[0]+"${!others[@]}"}; do say "not a log file or checkpoint, so not repaired here: ${others[i]}"; done
+  [ "${#others[@]}" -eq 0 ] || give_up 'something is damaged that is neither a log file nor a checkpoint' \
     "restore from a backup, one space with --space: $(page_url issues/wal-corruption restore-from-backup)"
   if [ "${#damaged[@]}" -eq 0 ]; then
-    say "no log file of ${#spaces[@]} space(s) is damaged"
+    say "no log file or checkpoint of ${#spaces[@]} space(s) is damaged"
     nothing_to_do=true
     return
   fi
@@ -179,66 +185,68 @@ plan_fix_wal_corruption() {
     size=$(stat -c %s -- "${damaged[i]}" 2>/dev/null || echo 0)
     say "${reasons[i]}"
     say "  ${kept[i]} of its $size bytes are whole records, which stay; the file as it is goes to quarantine"
+    [[ ${damaged[i]} != *.ckp ]] || say '  it is a checkpoint; what stays of it becomes a log file, which comes before all others'
   done
   say "quarantine: $quarantine"
   say 'What was in the damaged records is lost, unless a backup has it.'
 }
 
-# The whole records of a file, in order.
+# The whole records of a file, in order, but for the end of a checkpoint.
 whole_records() {
-  local word start end
-  while read -r word start end; do
-    [ "$word" = whole ] || continue
+  local word start end type
+  while read -r word start end type; do
+    if [ "$word" != whole ] || [ "$type" = 5 ]; then continue; fi
     tail -c "+$((start + 1))" -- "$1" | head -c "$((end - start))" || return
   done < <(wal_scan "$1")
 }
 
 do_fix_wal_corruption() {
-  local i path space_of target whole
+  local i
   # Again, now that nobody writes.
   find_damage
   hold_data_dir
-  for i in ${damaged[0]+"${!damaged[@]}"}; do
-    path=${damaged[i]}
-    space_of=${path#"$data_dir"/}
-    space_of=${space_of%%/*}
-    target="$quarantine/$space_of/wal"
-    mkdir -p -- "$target" || give_up "cannot make $target" "df -h $backup_dir"
-    whole=''
-    if [ "${kept[i]}" -gt 0 ]; then
-      whole="${path%/*}/.recovering.$$"
-      set +o pipefail # head ends before tail does
-      whole_records "$path" >"$whole" || { rm -f -- "$whole"; give_up "cannot write to ${path%/*}" "df -h $data_dir"; }
-      set -o pipefail
-      if [ "$(stat -c %s -- "$whole")" -ne "${kept[i]}" ]; then
-        rm -f -- "$whole"
-        give_up "the whole records of $path could not be copied" "df -h $data_dir"
-      fi
-      chmod --reference="$path" -- "$whole"
-      if [ "$(id -u)" -eq 0 ]; then chown --reference="$path" -- "$whole"; fi
-      sync -- "$whole"
-    fi
-    # A copy that is complete, before the file itself is touched.
-    cp -a -T -- "$path" "$target/${path##*/}" || { rm -f -- ${whole:+"$whole"}; give_up "cannot copy $path to $target" "df -h $backup_dir"; }
-    sync -f -- "$target"
-    if [ -n "$whole" ] && [ -s "$whole" ]; then
-      mv -T -- "$whole" "$path"
-    else
-      rm -f -- ${whole:+"$whole"}
-      rm -rf -- "$path"
-    fi
-    sync -f -- "${path%/*}"
-    changed "$path: ${kept[i]} bytes of whole records kept; as it was: $target/${path##*/}"
-  done
+  for i in ${damaged[0]+"${!damaged[@]}"}; do repair_file "${damaged[i]}" "${kept[i]}"; done
   release_data_dir
+}
+
+# repair_file FILE BYTES: puts a copy into quarantine, and that many bytes of whole records into its place.
+repair_file() {
+  local path=$1 bytes=$2 relative target whole='' place=$1 n=0
+  relative=${path#"$data_dir"/}
+  target=$quarantine/${relative%/*}
+  if [[ $path == *.ckp ]]; then
+    # All that the log files hold is newer.
+    until place=$(printf '%s/%s/wal/wal-%016x.log' "$data_dir" "${relative%%/*}" "$n") && [ ! -e "$place" ]; do n=$((n + 1)); done
+  fi
+  mkdir -p -- "$target" || give_up "cannot make $target" "df -h $backup_dir"
+  if [ "$bytes" -gt 0 ]; then
+    whole="${place%/*}/.recovering.$$"
+    set +o pipefail # head ends before tail does
+    whole_records "$path" >"$whole" || { rm -f -- "$whole"; give_up "cannot write to ${place%/*}" "df -h $data_dir"; }
+    set -o pipefail
+    if [ "$(stat -c %s -- "$whole")" -ne "$bytes" ]; then
+      rm -f -- "$whole"
+      give_up "the whole records of $path could not be copied" "df -h $data_dir"
+    fi
+    chmod --reference="$path" -- "$whole"
+    if [ "$(id -u)" -eq 0 ]; then chown --reference="$path" -- "$whole"; fi
+    sync -- "$whole"
+  fi
+  # A copy that is complete, before the file itself is touched.
+  cp -a -T -- "$path" "$target/${path##*/}" || { rm -f -- ${whole:+"$whole"}; give_up "cannot copy $path to $target" "df -h $backup_dir"; }
+  sync -f -- "$target"
+  [ -z "$whole" ] || mv -T -- "$whole" "$place"
+  if [ -z "$whole" ] || [ "$place" != "$path" ]; then rm -rf -- "$path"; fi
+  sync -f -- "${path%/*}" "${place%/*}"
+  changed "$path: $bytes bytes of whole records kept in ${place##*/}; as it was: $target/${path##*/}"
 }
 
 verify_fix_wal_corruption() {
   find_damage
   [ "${#damaged[@]}" -eq 0 ] || give_up "still damaged: ${damaged[*]}" "restore from a backup: $(page_url issues/wal-corruption restore-from-backup)"
-  say '  every log file is whole'
+  say '  every log file and checkpoint is whole'
   ! "$started" || verify_spaces_open
-  [ "${#others[@]}" -eq 0 ] || give_up "something is damaged that is not a log file: ${others[*]}" \
+  [ "${#others[@]}" -eq 0 ] || give_up "something else is damaged: ${others[*]}" \
     "restore from a backup: $(page_url issues/wal-corruption restore-from-backup)"
 }
 

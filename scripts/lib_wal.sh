@@ -60,7 +60,9 @@ readonly WAL_PROGRAM='
       seeking = 0
       damaged("Checksum verification failed: expected " number_at(28) ", got " checksum())
     }
-    print "whole", record, at
+    # Nearly all records are of type 1, a stored memory.
+    type = header[20] + header[21] * 256
+    print "whole", record, at, type == 1 ? "" : type
     seeking = 0
     begin_record()
   }
@@ -107,7 +109,8 @@ readonly WAL_PROGRAM='
   }'
 
 # wal_scan FILE: what is in a log file, one line each, in the order of the file:
-#   whole START END       whole records from byte START to byte END
+#   whole START END       whole records from byte START to byte END, of type 1: stored memories
+#   whole START END TYPE  whole records of another type
 #   damaged OFFSET WHY    a damaged record, or several up to the next whole one
 #   torn OFFSET           the file ends within this record
 #   zeros OFFSET          nothing but zeros to the end, which the server ignores
@@ -126,11 +129,12 @@ wal_scan() {
     offset=$next seeking=1
   done | awk '
     # Neighbouring records are one line.
-    $1 == "whole" && start != "" && $2 == end { end = $3; next }
-    { if (start != "") print "whole", start, end; start = "" }
-    $1 == "whole" { start = $2; end = $3; next }
+    function flush() { if (start != "") print "whole", start, end (type == "" ? "" : " " type); start = "" }
+    $1 == "whole" && start != "" && $2 == end && $4 == type { end = $3; next }
+    { flush() }
+    $1 == "whole" { start = $2; end = $3; type = $4; next }
     { print }
-    END { if (start != "") print "whole", start, end }'
+    END { flush() }'
 }
 
 # wal_damage FILE NEWEST: the first damage of a log file, in the words of the server; nothing if it is whole.
@@ -153,4 +157,14 @@ wal_damage() {
     printf 'Failed to deserialize WAL entry at offset %s in %s: %s\n' "$offset" "$1" "$rest"
     return
   done < <(wal_scan "$1")
+}
+
+# checkpoint_damage FILE: the same for a checkpoint, which consists of such records and ends with one of type 5.
+checkpoint_damage() {
+  local found
+  found=$(wal_damage "$1" false)
+  if [ -z "$found" ] && [[ $(wal_scan "$1" | tail -n 1) != 'whole '*' 5' ]]; then
+    found="Failed to deserialize WAL entry at offset $(stat -c %s -- "$1") in $1: I/O error: failed to fill whole buffer"
+  fi
+  [ -z "$found" ] || printf '%s\n' "$found"
 }

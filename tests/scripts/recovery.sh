@@ -312,7 +312,7 @@ test_damaged_logs_are_repaired_and_the_server_comes_back_server() {
   wait_for is_stopped
   recover --fix-wal-corruption --backup-first --yes
   exits 0
-  says 'every log file is whole'
+  says 'every log file and checkpoint is whole'
   says 'space tenant_a opens: 3 memories'
   says 'space default opens: 2 memories'
   await
@@ -337,7 +337,7 @@ test_whole_logs_are_left_alone_server() {
   pid=$(systemctl show engram -p MainPID --value)
   recover --fix-wal-corruption --yes
   exits 0
-  says 'no log file of 3 space(s) is damaged'
+  says 'no log file or checkpoint of 3 space(s) is damaged'
   says 'There is nothing to do'
   is "$(systemctl show engram -p MainPID --value)" "$pid"
 }
@@ -368,6 +368,63 @@ test_a_log_of_something_else_goes_to_quarantine_server() {
   says 'Failed to deserialize WAL episode'
   exists_not "$file"
   is "$(memories default)" 'm0 m1 m2'
+}
+
+# A checkpoint consists of the same records; what is whole of it becomes a log file.
+test_the_whole_records_of_a_damaged_checkpoint_stay_server() {
+  seeded
+  curl -fsS --max-time 20 -o /dev/null -X POST http://localhost:7432/api/v1/maintenance/compact || wrong 'not consolidated'
+  systemctl restart engram
+  await
+  stored tenant_a:four
+  systemctl stop engram
+  file=$(find "$ENGRAM_DATA_DIR/tenant_a/warm" -name 'checkpoint-*.ckp')
+  exists "$file"
+  before=$(tree "$ENGRAM_DATA_DIR/default" "$ENGRAM_DATA_DIR/tenant_b")
+  flip "$file" 100
+  sum=$(sha256sum <"$file")
+  recover --fix-wal-corruption --dry-run
+  exits 0
+  says "Failed to deserialize WAL entry at offset 0 in $file: Checksum verification failed"
+  says 'it is a checkpoint'
+  is "$(sha256sum <"$file")" "$sum"
+  # Also without the help of engram itself.
+  (
+    # shellcheck source=/dev/null
+    source /opt/runbook/bin/lib_wal.sh
+    checkpoint_damage "$file"
+  ) | grep -q "offset 0 in $file: Checksum" || wrong 'not found by the own reader'
+  recover --fix-wal-corruption --yes --no-start
+  exits 0
+  is "$(tree "$ENGRAM_DATA_DIR/default" "$ENGRAM_DATA_DIR/tenant_b")" "$before"
+  start_engram
+  # One record was damaged, the others are there.
+  is "$(memories tenant_a | wc -w)" 3
+  [[ $(memories tenant_a) == *four* ]] || wrong "$(memories tenant_a)"
+  exists_not "$file"
+  is "$(sha256sum <"$(find "$ENGRAM_BACKUP_DIR/quarantine" -name '*.ckp')")" "$sum"
+  stored tenant_a:five
+  systemctl restart engram
+  await
+  is "$(memories tenant_a | wc -w)" 4
+}
+
+test_a_checkpoint_that_is_cut_off_is_damaged_server() {
+  seeded
+  curl -fsS --max-time 20 -o /dev/null -X POST http://localhost:7432/api/v1/maintenance/compact || wrong 'not consolidated'
+  systemctl stop engram
+  file=$(find "$ENGRAM_DATA_DIR/tenant_a/warm" -name 'checkpoint-*.ckp')
+  # shellcheck source=/dev/null
+  source /opt/runbook/bin/lib_wal.sh
+  is "$(checkpoint_damage "$file")" ''
+  end=$(wal_scan "$file" | tail -n 1 | cut -d ' ' -f 2)
+  truncate -s "$end" "$file"
+  run engram validate data
+  says "$(checkpoint_damage "$file")"
+  says "$file"
+  recover --fix-wal-corruption --space tenant_a --yes
+  exits 0
+  is "$(memories tenant_a | wc -w)" 3
 }
 
 # ---- --rebuild-indices ------------------------------------------------------------------------------
