@@ -309,19 +309,19 @@ judge_operations() {
       "engram rebuild-indices --space all" "$(page_url issues/index-corruption rebuild)"
   elif slow_among "$WRITES" && slow_among "$CUES $READS"; then
     recommend 'storing and reading are slow: the whole server is, so look at processors and memory first' \
-      'profile_performance.sh 60' "$(page_url common-issues issue-2)"
+      'profile_performance.sh 60' "$(page_url issues/high-latency cpu-saturation)"
   elif slow_among "$WRITES"; then
     recommend "$(ran_among "$CUES $READS" && echo 'only storing is slow' || echo 'storing is slow, and nothing else was asked for'): each write waits for the disk" \
-      'profile_performance.sh 60; see io.txt' "$(page_url common-issues issue-2)"
+      'profile_performance.sh 60; see io.txt' "$(page_url issues/high-latency disk-bottleneck)"
   elif slow_among "$CUES" && ! slow_among "$READS"; then
     recommend 'only finding by words is slow: an index is missing, or the spaces have outgrown it' \
-      "curl -s $url/api/v1/system/health | jq .indices" "$(page_url common-issues issue-2)"
+      "curl -s $url/api/v1/system/health | jq .indices" "$(page_url issues/high-latency index-missing)"
   elif slow_among "$READS $CUES"; then
     recommend 'only reading is slow: memories come from a file and not from the hot tier' \
-      "curl -s '$url/api/v1/memories?limit=1' | jq .tier_counts" "$(page_url common-issues issue-2)"
+      "curl -s '$url/api/v1/memories?limit=1' | jq .tier_counts" "$(page_url issues/high-latency hot-tier-too-small)"
   fi
   if awk -v known=" $WRITES $CUES $READS " '$8 == "SLOW" && !index(known, " " $1 " ") { found = 1 } END { exit !found }' "$work/operations"; then
-    recommend 'another operation is slow' 'profile_performance.sh 60' "$(page_url common-issues issue-2)"
+    recommend 'another operation is slow' 'profile_performance.sh 60' "$(page_url issues/high-latency diagnosis)"
   fi
 }
 
@@ -333,9 +333,9 @@ slow_in_log() {
 judge_log() {
   if awk -F '\t' '$2 > 0 && $5 ~ /^WAL batch write/ { found = 1 } END { exit !found }' "$work/durations"; then
     recommend 'the log tells of slow writes to the write-ahead log: the disk is slow or busy' \
-      'profile_performance.sh 60; see io.txt' "$(page_url common-issues issue-2)"
+      'profile_performance.sh 60; see io.txt' "$(page_url issues/high-latency disk-bottleneck)"
   elif slow_in_log; then
-    recommend 'the log tells of a duration over the threshold' 'see the lines above' "$(page_url common-issues issue-2)"
+    recommend 'the log tells of a duration over the threshold' 'see the lines above' "$(page_url issues/high-latency diagnosis)"
   fi
 }
 
@@ -345,7 +345,7 @@ report_text() {
   local i
   printf 'Slow operations of Engram, %s, over %s ms\nNumbers: %s\n\n' "$stamp" "$threshold" "$source_text"
   if [ -n "$absent" ]; then
-    printf 'N/A: %s\n   page: %s\n' "$absent" "$(page_url common-issues issue-2)"
+    printf 'N/A: %s\n   page: %s\n' "$absent" "$(page_url issues/high-latency diagnosis)"
   elif [ ! -s "$work/operations" ]; then
     printf 'No operation has ended in this time.\n'
   else

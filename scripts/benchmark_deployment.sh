@@ -216,6 +216,7 @@ explain() {
     000) say "no answer within $patience s, or no connection: $(page_url issues/wont-start diagnosis)" ;;
     401 | 403) say "the server asks for an API key, which this script does not send" ;;
     404) say "the server does not have this route: is it Engram? $url" ;;
+    503) say "the server is read-only, or says that it is unwell: curl -s $url/api/v1/system/health | jq .checks" ;;
     507) say "its disk is full: $(page_url common-issues issue-3)" ;;
     5??) say "the server failed; read its log: journalctl -u engram -n 100, $(page_url common-issues errors)" ;;
     *) say "the server refused the request" ;;
@@ -256,7 +257,7 @@ report_text() {
   printf 'Target: 99th percentile of %d ms: %s\n' "$target" "$target_text"
   if [ "$exit_status" -eq "$EXIT_WARNING" ] && [ "$target_text" != met ]; then
     printf '  do: analyze_slow_queries.sh %d, then profile_performance.sh 60 while it is slow\n  page: %s\n' \
-      "$target" "$(page_url common-issues issue-2)"
+      "$target" "$(page_url issues/high-latency diagnosis)"
   fi
   printf '\nThe space %s stays behind: the API cannot delete. To remove it, with the server stopped, move its directory\n' "$space"
   printf 'out of the data directory%s.\n' "${data_dir:+: sudo systemctl stop engram; sudo mv $data_dir/$space /var/tmp/; sudo systemctl start engram}"

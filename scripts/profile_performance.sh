@@ -349,7 +349,7 @@ handicap() {
 judge_cpu() {
   local others page
   others=$(busiest | head -n 2 | paste -s -d , | sed 's/,/, /g')
-  page=$(page_url common-issues issue-2)
+  page=$(page_url issues/high-latency cpu-saturation)
   if [ -n "$held_ns" ] && at_least "$(awk -v a="$held_ns" -v s="$took" 'BEGIN { print a / 1e7 / s }')" 5; then
     finding warning "CPU: the quota of its control group held the server back for $((held_ns / 1000000)) ms of $took s" \
       'raise CPUQuota in the unit: systemctl edit engram' "$page"
@@ -395,7 +395,7 @@ judge_memory() {
 
 judge_io() {
   local used page
-  page=$(page_url common-issues issue-2)
+  page=$(page_url issues/high-latency disk-bottleneck)
   if at_least "${fact[disk_wait]}" "$DISK_WAIT_HIGH"; then
     finding warning "I/O: in ${fact[disk_wait]} % of the samples a thread of the server waited for a disk${disk:+ ($disk, busy to ${fact[disk_busy]} %)}" \
       "see who uses it: sudo iotop -o; is the data directory on a network disk? findmnt -T ${data_dir:-DIR}" "$page"
@@ -424,10 +424,10 @@ judge_rest() {
   fi
   if [ "${fact[silent]}" -gt 0 ]; then
     finding warning "latency: $url/health/alive gave no answer within 2 s, or not 200, ${fact[silent]} of ${fact[samples]} times" \
-      'is it the right address? see --url; then: diagnose_health.sh' "$(page_url common-issues issue-2)"
+      'is it the right address? see --url; then: diagnose_health.sh' "$(page_url issues/high-latency diagnosis)"
   elif at_least "${fact[slowest]}" "$SLOW_MS"; then
     finding warning "latency: $url/health/alive took up to ${fact[slowest]} ms, and it only has to answer" \
-      'compare with the findings above; then: analyze_slow_queries.sh' "$(page_url common-issues issue-2)"
+      'compare with the findings above; then: analyze_slow_queries.sh' "$(page_url issues/high-latency diagnosis)"
   fi
 }
 

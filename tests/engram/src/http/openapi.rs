@@ -51,7 +51,7 @@ impl Route {
     }
 }
 
-const READ: &[u16] = &[200, 400, 500];
+const READ: &[u16] = &[200, 400, 500, 503];
 const STORE: &[u16] = &[201, 400, 413, 415, 422, 500, 503, 507];
 const HEALTH: &[u16] = &[200, 503];
 const SPACE: (&str, &str) = ("space", "default");
