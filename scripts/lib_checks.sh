@@ -73,7 +73,7 @@ page_of_health_check() {
     storage | disk) page_url common-issues issue-3 ;;
     wal*) page_url common-issues issue-3 ;;
     consolidation) page_url common-issues issue-8 ;;
-    embeddings) page_url common-issues issue-7 ;;
+    embeddings) page_url issues/nan-infinity diagnosis ;;
     memory) page_url issues/high-memory diagnosis ;;
     descriptors) page_url issues/high-memory too-many-open-files ;;
     error_rate) page_url common-issues errors ;;
@@ -322,7 +322,7 @@ check_indices() {
   done < <(labels_above engram_index_fallback_active 0 memory_space)
   while read -r space n; do
     finding warning "$n stored embeddings of space $space hold values that are no numbers" \
-      "emergency_recovery.sh --sanitize-nan --dry-run" "$(page_url common-issues issue-7)"
+      "emergency_recovery.sh --sanitize-nan --dry-run" "$(page_url issues/nan-infinity diagnosis)"
   done < <(labels_above engram_nonfinite_embeddings 0 memory_space)
 }
 

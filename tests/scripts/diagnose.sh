@@ -673,8 +673,8 @@ test_values_that_are_no_numbers_lead_to_their_page_server() {
   run diagnose_health.sh
   exits 1
   complete
-  names 4 'common-issues.html#issue-7'
-  names 2 'common-issues.html#issue-7'
+  names 4 'issues/nan-infinity.html#diagnosis'
+  names 2 'issues/nan-infinity.html#diagnosis'
   run analyze_logs.sh --json --since '1 hour ago'
   is "$(jq -c '[.families[] | select(.count > 0) | .family]' <<<"$out")" '[2]'
 }
