@@ -59,7 +59,8 @@ pub(crate) async fn query(
 /// Runs and counts a query, over whichever protocol it came.
 pub(crate) fn run(shared: &Shared, id: &SpaceId, text: &str) -> Result<Vec<Arc<Memory>>, ApiError> {
     let started = Instant::now();
-    let result = episodes(shared, id, text);
+    // Memories that are not in RAM are read from a file: other requests must not wait for that.
+    let result = tokio::task::block_in_place(|| episodes(shared, id, text));
     count(shared, "query", id, &result, started.elapsed());
     result
 }
