@@ -38,6 +38,7 @@ source "$here/lib_collect.sh"
 readonly PART_SECONDS=5 LAST_BEGIN=40
 # No part is longer; of logs the end is kept, of all else the beginning.
 readonly PART_BYTES=8388608
+readonly MOST_SPACES=8
 readonly NEEDED_BYTES=33554432
 
 output_option="${ENGRAM_DEBUG_DIR:-/var/tmp}"

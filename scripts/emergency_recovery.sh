@@ -146,7 +146,7 @@ fi
 
 work=$(mktemp -d) || fail 'cannot make a temporary directory' "free some space in ${TMPDIR:-/tmp}"
 trap 'rm -rf -- "$work"' EXIT
-trap 'exit 2' INT TERM HUP
+trap 'give_up "interrupted"' INT TERM HUP
 
 was_running=false
 if server_is_running; then was_running=true; fi

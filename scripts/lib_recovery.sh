@@ -92,7 +92,7 @@ server_is_running() {
 stop_server() {
   local end
   step 'stopping the server'
-  changed 'the server was stopped'
+  if "$was_running"; then changed 'the server was stopped'; fi
   if has_unit; then
     ${as_root[0]+"${as_root[@]}"} systemctl stop engram || give_up 'the server could not be stopped' 'systemctl status engram'
   elif server_is_running; then

@@ -110,6 +110,25 @@ test_two_runs_exclude_each_other() {
   exits 0
 }
 
+# Stopped in the middle, it says what it has done, and the server can be started again.
+test_an_end_in_the_middle_says_what_was_changed_server() {
+  seeded
+  mkdir /tmp/bin
+  printf '#!/bin/sh\n: >/tmp/in-backup\nexec sleep 3\n' >/tmp/bin/zstd
+  chmod +x /tmp/bin/zstd
+  PATH=/tmp/bin:$PATH emergency_recovery.sh --reset-space tenant_a --backup-first --yes >/tmp/out 2>&1 &
+  wait_for test -e /tmp/in-backup
+  kill -TERM $!
+  status=0
+  wait $! || status=$?
+  out=$(cat /tmp/out)
+  exits 2
+  says 'interrupted'
+  says 'the server was stopped'
+  start_engram
+  is "$(memories tenant_a)" 'one three two'
+}
+
 test_it_does_not_depend_on_the_working_directory() {
   whole_data
   mkdir -p /tmp/elsewhere/data/tenant_a/wal
