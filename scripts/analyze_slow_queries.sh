@@ -123,11 +123,16 @@ scrape_or_say_why() {
   fi
 }
 
+# When the server of the last scrape was started, in seconds since 1970; empty if it does not tell.
+start_time() {
+  awk '$1 == "process_start_time_seconds" { printf "%d", $2 }' "$work/page"
+}
+
 from_server() {
   local started age
   if [ "$since" != window ]; then
     scrape_or_say_why numbers || return 1
-    started=$(awk '$1 == "process_start_time_seconds" { printf "%d", $2 }' "$work/page")
+    started=$(start_time)
     source_text="$url, since its start"
     [ -n "$started" ] || return 0
     age=$(($(date +%s) - started))
@@ -138,12 +143,16 @@ from_server() {
     return 0
   fi
   scrape_or_say_why before || return 1
+  started=$(start_time)
   "$as_json" || say "Measuring for $window s"
   sleep "$window"
   scrape_or_say_why after || return 1
   source_text="$url, the last $window s"
-  if ! awk 'FILENAME == ARGV[1] { before[$1 " " $2] = $3; next } { d = $3 - before[$1 " " $2]; if (d < 0) exit 1; print $1, $2, d }' \
-    "$work/before" "$work/after" >"$work/numbers"; then
+  # A server that was started anew has no sample of what ran only before, or a smaller one.
+  if ! awk 'FILENAME == ARGV[1] { before[$1 " " $2] = $3; next }
+      { key = $1 " " $2; d = $3 - before[key]; delete before[key]; if (d < 0) { lost = 1; exit }; print $1, $2, d }
+      END { for (key in before) lost = 1; exit lost }' "$work/before" "$work/after" >"$work/numbers" ||
+    [ "$started" != "$(start_time)" ]; then
     absent='the server was restarted within the window'
     return 1
   fi

@@ -114,6 +114,18 @@ test_a_full_disk_is_not_made_fuller_server() {
   clean
 }
 
+test_a_server_that_is_read_only_cannot_be_measured_server() {
+  mkdir -p /etc/default
+  echo 'ENGRAM_READONLY=1' >/etc/default/engram
+  start_engram
+  run benchmark_deployment.sh 1 2
+  exits 2
+  says 'status 503: the server is read-only'
+  says 'Latency: N/A: no request succeeded'
+  exists_not "$ENGRAM_DATA_DIR/$(bench_space)"
+  clean
+}
+
 test_a_server_that_dies_meanwhile_is_a_failure_server() {
   start_engram
   (wait_for has_begun; sleep 0.3; pkill -KILL -x engram) &

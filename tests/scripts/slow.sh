@@ -210,7 +210,7 @@ test_a_window_counts_only_what_happens_in_it_server() {
   slow --window 2 5000 window
   is "$(row remember | cut -d ' ' -f 1,2)" 'remember 1'
   # A server that was started anew counts from 0, and that is no measurement.
-  (sleep 0.5; systemctl restart engram; store default after) &
+  (sleep 0.5; systemctl restart engram; await) &
   slow --window 4 5000 window
   exits 2
   says 'restarted within the window'

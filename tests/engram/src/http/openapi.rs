@@ -263,7 +263,7 @@ fn meaning(status: u16) -> &'static str {
         413 => "The body is too big",
         415 => "The body is not announced as JSON",
         422 => "The JSON has another shape",
-        503 => "A check is unhealthy",
+        503 => "A check is unhealthy, or nothing may be stored",
         507 => "The disk is full",
         _ => "The server could not do it",
     }
