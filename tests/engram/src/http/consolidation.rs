@@ -14,6 +14,9 @@ use crate::consolidation::{Consolidator, Refused};
 /// `POST /api/v1/maintenance/compact`: one cycle now, over records that are not yet due, too. 409 if one is at work, or
 /// if another process holds the lock.
 pub(crate) async fn compact(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ApiError> {
+    if shared.config.read_only {
+        return Err(ApiError::read_only());
+    }
     let consolidator = Arc::clone(&shared.consolidator);
     let before = pressure(&shared);
     let outcome = tokio::task::spawn_blocking(move || consolidator.run_now())

@@ -98,7 +98,7 @@ const ROUTES: &[Route] = &[
     post(
         "/api/v1/maintenance/compact",
         "Compact the logs",
-        &[200, 409, 500],
+        &[200, 409, 500, 503],
     ),
     get("/api/v1/memories", "List memories", READ).with_query(&[
         ("tier", "all"),

@@ -254,6 +254,7 @@ fn in_read_only_mode_everything_can_be_read_and_nothing_stored() {
         server.post("/api/v1/memories", &json!({ "content": "c" })),
         server.post("/api/v1/spaces", &json!({ "id": "tenant_a" })),
         server.post("/api/v1/system/rebuild-indices", &json!({})),
+        server.post("/api/v1/maintenance/compact", &json!({})),
     ];
     for answer in answers {
         assert_eq!(answer.status, 503, "{answer:?}");
