@@ -70,9 +70,9 @@ page_of_health_check() {
   case $1 in
     grpc) page_url issues/grpc-connection diagnosis ;;
     indices) page_url issues/index-corruption diagnosis ;;
-    storage | disk) page_url common-issues issue-3 ;;
-    wal*) page_url common-issues issue-3 ;;
-    consolidation) page_url common-issues issue-8 ;;
+    storage | disk) page_url issues/wal-lag disk-full ;;
+    wal*) page_url issues/wal-lag diagnosis ;;
+    consolidation) page_url issues/consolidation-stuck diagnosis ;;
     embeddings) page_url issues/nan-infinity diagnosis ;;
     memory) page_url issues/high-memory diagnosis ;;
     descriptors) page_url issues/high-memory too-many-open-files ;;
@@ -245,21 +245,21 @@ check_disk() {
   read -r space inodes <<<"$line"
   if [[ ! ${space:-} =~ ^[0-9]+$ ]]; then
     finding unknown "how full the file system of $data_dir is cannot be read" "df $data_dir" \
-      "$(page_url common-issues issue-3)"
+      "$(page_url issues/wal-lag disk-full)"
     return
   fi
   if [ "$space" -ge "$DISK_CRITICAL" ]; then
     finding critical "the file system of $data_dir is $space % full" \
-      "free space or grow the volume: sudo du -xh $data_dir | sort -h | tail" "$(page_url common-issues issue-3)"
+      "free space or grow the volume: sudo du -xh $data_dir | sort -h | tail" "$(page_url issues/wal-lag disk-full)"
   elif [ "$space" -ge "$DISK_WARNING" ]; then
     finding warning "the file system of $data_dir is $space % full" \
-      'plan for more space; look for old backups on the same volume' "$(page_url common-issues issue-3)"
+      'plan for more space; look for old backups on the same volume' "$(page_url issues/wal-lag disk-full)"
   else
     finding ok "the file system of $data_dir is $space % full"
   fi
   if [[ $inodes =~ ^[0-9]+$ ]] && [ "$inodes" -ge "$DISK_CRITICAL" ]; then
     finding critical "$inodes % of the inodes are used: no new file can be made" \
-      "find the many small files: sudo du --inodes -x $data_dir | sort -n | tail" "$(page_url common-issues issue-3)"
+      "find the many small files: sudo du --inodes -x $data_dir | sort -n | tail" "$(page_url issues/wal-lag disk-full)"
   fi
 }
 
@@ -357,7 +357,7 @@ check_wal_of() {
   n_files=$((n_files + files))
   if [ "$files" -gt "$WAL_FILES_WARNING" ]; then
     finding warning "space $space has $files write-ahead log files" \
-      'check that consolidation runs and how often the server restarts' "$(page_url common-issues issue-3)"
+      'check that consolidation runs and how often the server restarts' "$(page_url issues/wal-lag consolidation-not-running)"
   fi
 }
 
@@ -418,11 +418,11 @@ consolidation_failures() {
   read -r reason count < <(labels_above engram_consolidation_failures_total 0 reason | sort -k 2 -n -r)
   case ${reason:-} in
     '') return 1 ;;
-    timeout) page='common-issues issue-8' ;;
-    memory) page='common-issues issue-8' ;;
-    storage) page='common-issues issue-3' ;;
+    timeout) page='issues/consolidation-stuck pattern-detection-timeout' ;;
+    memory) page='issues/consolidation-stuck batch-memory' ;;
+    storage) page='issues/wal-lag disk-full' ;;
     corruption) page='issues/wal-corruption diagnosis' ;;
-    *) page='common-issues issue-8' ;;
+    *) page='issues/consolidation-stuck diagnosis' ;;
   esac
   printf '%s %s %s\n' "$reason" "$count" "$page"
 }
@@ -434,11 +434,11 @@ check_consolidation() {
     stuck=true
     finding warning 'consolidation is switched off: the log grows without end' \
       "set enabled = true under [consolidation] in $(config_file), then: sudo systemctl restart engram" \
-      "$(page_url common-issues issue-8)"
+      "$(page_url issues/consolidation-stuck consolidation-disabled)"
   elif [ "$(metric engram_consolidation_waits_for_lock)" = 1 ]; then
     stuck=true
     finding warning 'consolidation waits for a lock that another process holds' \
-      "see who holds it: sudo lsof $data_dir/.consolidation.lock" "$(page_url common-issues issue-8)"
+      "see who holds it: sudo lsof $data_dir/.consolidation.lock" "$(page_url issues/consolidation-stuck worker-stuck)"
   elif seconds=$(seconds_without_consolidation); then
     interval=$(metric engram_consolidation_check_interval_seconds) || interval=60
     if read -r reason count page < <(consolidation_failures); then
@@ -451,12 +451,12 @@ check_consolidation() {
     elif [ "$seconds" -gt $((3 * interval + 10)) ]; then
       stuck=true
       finding warning "no consolidation has ended well for $seconds s, although one is due every $interval s" \
-        'journalctl -u engram -n 200 --no-pager | grep -i consolidation' "$(page_url common-issues issue-8)"
+        'journalctl -u engram -n 200 --no-pager | grep -i consolidation' "$(page_url issues/consolidation-stuck worker-stuck)"
     fi
   fi
   while read -r space lag; do
-    page='common-issues issue-3'
-    "$stuck" && page='common-issues issue-3'
+    page='issues/wal-lag high-write-rate'
+    "$stuck" && page='issues/wal-lag consolidation-not-running'
     if ! "$stuck" && read -r reason count page < <(consolidation_failures); then
       finding warning "space $space is ${lag%.*} s behind with its consolidation, which has failed $count times: $reason" \
         'journalctl -u engram -n 200 --no-pager | grep -i consolidation' "$(link "$page")"

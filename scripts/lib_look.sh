@@ -175,11 +175,11 @@ read_log() {
       cat -- "$log_file" >"$work/log"
     fi
   elif have journalctl; then
-    if timeout 5 journalctl -u engram --no-pager -o cat --since "$minutes minutes ago" >"$work/log" 2>"$work/log.err" ||
-      timeout 5 journalctl -u engram --no-pager -n 20000 >"$work/log" 2>"$work/log.err"; then
+    if timeout 4 journalctl -u engram --no-pager -o cat --since "$minutes minutes ago" >"$work/log" 2>"$work/log.err" ||
+      timeout 3 journalctl -u engram --no-pager -n 20000 >"$work/log" 2>"$work/log.err"; then
       # A journal that we may not read looks empty. One that holds a line of the unit, however old, can be read.
       if grep -q -v '^-- ' "$work/log" ||
-        timeout 5 journalctl -u engram --no-pager -n 1 2>/dev/null | grep -q -v '^-- '; then
+        timeout 2 journalctl -u engram --no-pager -n 1 2>/dev/null | grep -q -v '^-- '; then
         log_source='journalctl -u engram'
       fi
     fi
