@@ -146,6 +146,9 @@ fi
 
 work=$(mktemp -d) || fail 'cannot make a temporary directory' "free some space in ${TMPDIR:-/tmp}"
 trap 'rm -rf -- "$work"' EXIT
+# shellcheck disable=SC2034
+WAL_CACHE=$work/scans
+mkdir -- "$WAL_CACHE"
 trap 'give_up "interrupted"' INT TERM HUP
 
 was_running=false

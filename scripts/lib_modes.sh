@@ -75,12 +75,12 @@ do_sanitize_nan() {
 verify_sanitize_nan() {
   local name ids metrics left=''
   for name in "${spaces[@]}"; do
-    ids=$(nonfinite_memories "$name") || give_up "the memories of space $name cannot be listed"
+    ids=$(nonfinite_memories "$name") || give_up "the memories of space $name cannot be listed" "$(page_url issues/nan-infinity)"
     say "  space $name: $(grep -c . <<<"$ids" || true) memories with NaN or infinity"
     [ -z "$ids" ] || left+=" $name"
   done
   [ -z "$left" ] || give_up "there are still memories with NaN or infinity in:$left. This Engram may not know [validation]; 0.1.0 ignores it" \
-    "$(page_url known-behaviour)"
+    "$(page_url issues/nan-infinity)"
   metrics=$(http /metrics/prometheus) || metrics=''
   [[ $metrics == *engram_nonfinite_embeddings* ]] ||
     doubt 'this server does not report engram_nonfinite_embeddings: it may not know [validation] and let new ones in'
