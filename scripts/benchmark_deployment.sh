@@ -217,7 +217,7 @@ explain() {
     401 | 403) say "the server asks for an API key, which this script does not send" ;;
     404) say "the server does not have this route: is it Engram? $url" ;;
     503) say "the server is read-only, or says that it is unwell: curl -s $url/api/v1/system/health | jq .checks" ;;
-    507) say "its disk is full: $(page_url common-issues issue-3)" ;;
+    507) say "its disk is full: $(page_url issues/wal-lag disk-full)" ;;
     5??) say "the server failed; read its log: journalctl -u engram -n 100, $(page_url common-issues errors)" ;;
     *) say "the server refused the request" ;;
   esac
@@ -298,7 +298,7 @@ if [ -d "$data_dir" ]; then
   if [[ $free =~ ^[[:space:]]*[0-9]+$ ]] && [ $((free / 10 / BYTES_OF_A_MEMORY)) -lt "$max_stores" ]; then
     max_stores=$((free / 10 / BYTES_OF_A_MEMORY))
     [ "$max_stores" -ge "$concurrency" ] || fail "the disk of $data_dir is too full for a benchmark: $(human "$free") free" \
-      "see $(page_url common-issues issue-3)"
+      "see $(page_url issues/wal-lag disk-full)"
     warn "at most $max_stores memories are stored: a tenth of what is free on the disk of $data_dir"
   fi
 fi

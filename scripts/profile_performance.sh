@@ -409,7 +409,7 @@ judge_io() {
   used=$(df --output=pcent -- "$data_dir" 2>/dev/null | tail -n 1 | tr -dc 0-9)
   if [ -n "$used" ] && [ "$used" -ge "$DISK_FULL" ]; then
     finding warning "I/O: the disk of $data_dir is $used % full" 'free some space, or grow the volume' \
-      "$(page_url common-issues issue-3)"
+      "$(page_url issues/wal-lag disk-full)"
   fi
 }
 
