@@ -698,7 +698,7 @@ test_slow_operations_lead_to_their_cause_server() {
   start_engram
   stored default:m1
   (while curl -s --max-time 5 -o /dev/null 'http://localhost:7432/api/v1/memories?limit=1'; do sleep 0.05; done) &
-  for i in $(seq 32); do (exec -a report-worker bash -c 'while :; do :; done') & done
+  for i in $(seq $((3 * $(nproc)))); do (exec -a report-worker bash -c 'while :; do :; done') & done
   ENGRAM_OPERATION_WARNING=0.00001 run diagnose_health.sh
   complete
   names 9 'issues/high-latency.html#cpu-saturation'
