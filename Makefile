@@ -3,7 +3,7 @@
 
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
 PROGRAMS = bwrap:bubblewrap curl:curl git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof \
-	nc:netcat-openbsd promtool:prometheus ps:procps redis-server:redis-server \
+	nc:netcat-openbsd openssl:openssl promtool:prometheus ps:procps redis-server:redis-server \
 	shellcheck:shellcheck socat:socat zstd:zstd cc:gcc
 
 setup:
@@ -28,7 +28,8 @@ test: setup
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	shellcheck -x scripts/*.sh tests/scripts/*.sh tests/host/sudo tests/host/systemctl tests/host/journalctl
+	shellcheck -x scripts/*.sh tests/scripts/*.sh tests/host/sudo tests/host/systemctl tests/host/journalctl \
+	  tests/host/*.sh
 
 # Ratios against cram (from PyPI, into target/peers) and bare bash, in one run.
 bench: setup
