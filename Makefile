@@ -1,5 +1,5 @@
 # The two commands that do everything; both install missing Debian packages and say so.
-.PHONY: verify test setup lint bench
+.PHONY: verify test control setup lint bench
 
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
 PROGRAMS = bwrap:bubblewrap curl:curl git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof \
@@ -24,6 +24,10 @@ test: setup
 	cargo build --release --locked -p engram-testbed
 	cargo test --locked --workspace
 	bash tests/scripts/run.sh
+
+# No fault goes away by itself, or by the resolution of another cause of its page. After `make verify`.
+control: setup
+	target/release/mdbook-runbook test -C book --no-prepare --control
 
 lint: setup
 	cargo fmt --all --check

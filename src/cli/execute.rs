@@ -10,7 +10,7 @@ use crate::plan::Job;
 use crate::run::{
     Event, Isolation, Limits, Played, Probed, Sandbox, Staging, Stop, Surroundings, prepare,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 
 /// What `execute` is asked to do.
@@ -107,27 +107,33 @@ fn run_fresh(
         std::cmp::Reverse(last.map_or(u64::MAX, |evidence| evidence.total_ms))
     });
     output.expect(fresh.len());
-    let experiments: BTreeSet<Subject> = fresh
-        .iter()
-        .filter(|(job, _)| job.control().is_some())
-        .map(|(job, _)| job.subject())
-        .collect();
     let mut played = BTreeMap::new();
     let mut kept = Ok(());
-    crate::run::run(surroundings, fresh, |event| match event {
+    let mut on_event = |event| match event {
         Event::Started(subject) => output.started(&subject),
         Event::Finished(ended) => {
             output.ended(&ended);
             // A control run and a broken-off one say nothing about the page.
-            let subject = &ended.evidence.subject;
-            let counts =
-                !experiments.contains(subject) && ended.evidence.verdict != Verdict::Interrupted;
+            let counts = !ended.is_control && ended.evidence.verdict != Verdict::Interrupted;
             if counts && kept.is_ok() {
                 kept = store.keep(ended.evidence.clone());
             }
             played.insert(ended.evidence.subject.clone(), *ended);
         }
-    })?;
+    };
+    let (alone, together): (Vec<_>, Vec<_>) = fresh
+        .into_iter()
+        .partition(|(job, _)| job.page().front_matter.alone);
+    let one_by_one = Limits {
+        jobs: 1,
+        ..surroundings.limits.clone()
+    };
+    crate::run::run(surroundings, together, &mut on_event)?;
+    let surroundings = Surroundings {
+        limits: &one_by_one,
+        ..*surroundings
+    };
+    crate::run::run(&surroundings, alone, &mut on_event)?;
     kept?;
     Ok(played)
 }

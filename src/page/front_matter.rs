@@ -26,6 +26,9 @@ pub struct FrontMatter {
     pub patterns: Vec<u32>,
     /// Capabilities of the instance that the page relies on.
     pub needs: Vec<String>,
+    /// Its drills measure or use up what all sandboxes share, such as processors: nothing else runs
+    /// meanwhile.
+    pub alone: bool,
 }
 
 /// An alert that a chapter answers: `Name` or `Name#anchor`.
@@ -41,6 +44,7 @@ pub struct AlertRef {
 
 const KEYS: &[&str] = &[
     "alerts",
+    "alone",
     "category",
     "issue",
     "needs",
@@ -59,6 +63,7 @@ struct Raw {
     alerts: Vec<Spanned<String>>,
     patterns: Vec<u32>,
     needs: Vec<String>,
+    alone: bool,
 }
 
 /// Reads the front matter of `document`; an empty one where it has none or is broken.
@@ -127,6 +132,7 @@ fn read(raw: Raw, file: &Arc<SourceFile>, range: &Range<usize>) -> (FrontMatter,
         alerts,
         patterns: raw.patterns,
         needs: raw.needs,
+        alone: raw.alone,
     };
     (front_matter, findings)
 }

@@ -251,6 +251,21 @@ fn a_verification_that_hangs_under_the_fault_counts_as_failing() {
 }
 
 #[test]
+fn drills_that_must_be_alone_are_run_one_by_one_after_the_others() {
+    let page = |alone: &str| {
+        let front = format!("issue: {}{alone}", if alone.is_empty() { 1 } else { 2 });
+        GOOD.text().replace("issue: 1", &front)
+    };
+    let book = Book::new()
+        .toml(INSTANCE)
+        .page("a.md", &page("\nalone: true"))
+        .page("b.md", &page(""));
+    let out = book.run(&["test", "--jobs", "2"]).status(0).stdout;
+    let at = |page: &str| out.find(&format!("ok   {page}.md")).unwrap();
+    assert!(at("b") < at("a"), "{out}");
+}
+
+#[test]
 fn reports_and_shards() {
     let book = GOOD.book();
     book.run(&["test", "--report", "junit=j.xml,json=r.json"])
