@@ -76,7 +76,7 @@ impl Copy {
     }
 
     fn verify(&self) -> Ran {
-        let args = ["verify", "--no-prepare", "--patience", "20s", "book"];
+        let args = ["verify", "--no-prepare", "--patience", "2m", "book"];
         Ran::from(program(self.0.path()).args(args).output().unwrap())
     }
 }
