@@ -283,6 +283,12 @@ impl Session<'_> {
             .filter(|_| self.isolation == Isolation::Full)
             .and_then(|ids| Pid::from_raw(ids.init))
             .and_then(|init| pidfd_open(init, PidfdFlags::empty()).ok());
+        if self.ids.is_none()
+            && let Ok(outer) = i32::try_from(self.child.id())
+        {
+            // It is still starting: its first process waits for bubblewrap, and would do so for ever.
+            kill_tree(outer);
+        }
         // The PID namespace dies with its first process, and that one with bubblewrap.
         let _ = self.child.kill();
         self.reap();

@@ -42,9 +42,8 @@ impl<'a> Session<'a> {
             .stdin(command_reader)
             .stdout(output_writer)
             .stderr(control_writer);
-        if sandbox.isolation() == Isolation::None {
-            command.process_group(0);
-        }
+        // Ctrl-C is for us: bubblewrap would die of it and leave what it was starting.
+        command.process_group(0);
         let child = sandbox.spawn(command)?;
         let exit = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(spawn)?;
         for fd in [control.as_fd(), output.as_fd(), commands.as_fd()] {
