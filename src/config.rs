@@ -41,6 +41,8 @@ pub struct Headings {
     pub drill: Vec<String>,
     /// The list of symptoms.
     pub symptoms: Vec<String>,
+    /// The table that says, for each issue, who is called when.
+    pub escalation_matrix: Vec<String>,
 }
 
 impl Default for Headings {
@@ -52,6 +54,7 @@ impl Default for Headings {
             verification: one("Verification"),
             drill: one("Drill"),
             symptoms: one("Symptoms"),
+            escalation_matrix: one("Escalation matrix"),
         }
     }
 }
@@ -73,6 +76,11 @@ impl Headings {
     /// Whether the list below a heading of this text holds symptoms.
     pub fn is_symptoms(&self, text: &str) -> bool {
         self.symptoms.iter().any(|name| same(name, text))
+    }
+
+    /// Whether the section below a heading of this text says who is called for which issue.
+    pub fn is_escalation_matrix(&self, text: &str) -> bool {
+        self.escalation_matrix.iter().any(|name| same(name, text))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks, a file each: kebab-case name, what it looks at, what it says.
 
 mod danger;
+mod escalation;
 mod links;
 mod waivers;
 
@@ -21,6 +22,7 @@ pub fn static_findings(pages: &[Arc<Page>], config: &Config) -> Vec<Finding> {
         findings.extend(links::lost_queries(page));
     }
     findings.extend(links::symptom_index(pages, config));
+    findings.extend(escalation::check(pages, &config.headings));
     findings
 }
 

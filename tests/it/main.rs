@@ -9,6 +9,7 @@ mod bad_input;
 mod book;
 mod drills;
 mod engram;
+mod escalation;
 mod fences;
 mod hostile;
 mod interrupt;
