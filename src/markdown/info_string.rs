@@ -6,7 +6,7 @@ use crate::finding::{Finding, did_you_mean};
 use crate::source::Place;
 use std::time::Duration;
 
-/// Names of all attributes that a bash block may carry.
+/// Names of all attributes that a fence may carry.
 pub const NAMES: &[&str] = &[
     "also",
     "any",
@@ -17,10 +17,18 @@ pub const NAMES: &[&str] = &[
     "needs",
     "nonzero",
     "output",
+    "template",
     "timeout",
     "until",
     "waive",
 ];
+
+/// The templates that a book may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Template {
+    /// What a game day fills.
+    IncidentReport,
+}
 
 /// What the exit status of a block must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -59,6 +67,8 @@ pub struct Attributes {
     pub loss: Option<String>,
     /// Other causes of the page that the cause's resolution removes too, each with the reason.
     pub also: Vec<(String, String)>,
+    /// The fence holds a template.
+    pub template: Option<Template>,
 }
 
 /// An info string, read.
@@ -174,18 +184,17 @@ impl Attributes {
             ("danger", None) => self.danger = true,
             ("output", None) => self.output = true,
             ("needs", Some(value)) => {
-                self.needs.extend(
-                    value
-                        .split([',', ' '])
-                        .filter(|n| !n.is_empty())
-                        .map(str::to_owned),
-                );
+                let names = value.split([',', ' ']).filter(|n| !n.is_empty());
+                self.needs.extend(names.map(str::to_owned));
             }
             ("loss", Some(value)) if !value.trim().is_empty() => {
                 self.loss = Some(value.to_owned());
             }
             ("also", Some(value)) => {
                 self.also = also(value).ok_or_else(|| bad("needs causes with reasons"))?;
+            }
+            ("template", Some("incident-report")) => {
+                self.template = Some(Template::IncidentReport);
             }
             (name, _) if NAMES.contains(&name) => return Err(bad("is not written like this")),
             _ => {
@@ -210,6 +219,7 @@ fn usage(name: &str) -> String {
         "waive" | "loss" => format!("write `{name}=\"the reason\"`"),
         "until" => "write `until=2027-06-01`".to_owned(),
         "also" => "write `also=\"Other cause: why\"`, more than one separated by `;`".to_owned(),
+        "template" => "write `template=\"incident-report\"`, the only one that there is".to_owned(),
         "needs" => "write `needs=capability` or `needs=\"one, two\"`".to_owned(),
         flag => format!("write `{flag}` alone"),
     }
@@ -367,6 +377,17 @@ mod tests {
         assert_eq!(
             case(r#"bash {also="Port conflict"}"#).1,
             ["attribute `also` needs causes with reasons"]
+        );
+    }
+
+    #[test]
+    fn a_template_has_a_known_name() {
+        let (info, findings) = case(r#"markdown {template="incident-report"}"#);
+        assert_eq!(findings, Vec::<String>::new());
+        assert_eq!(info.attributes.template, Some(Template::IncidentReport));
+        assert_eq!(
+            case("markdown {template=letter}").1,
+            ["attribute `template` is not written like this"]
         );
     }
 

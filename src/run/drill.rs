@@ -42,6 +42,20 @@ impl Drill<'_> {
         &self,
         recorder: &mut Recorder<'_>,
     ) -> Result<Option<String>, Failed> {
+        let before = self.induce(recorder)?;
+        recorder.begin(Stage::Diagnose);
+        if let Some(bad) = recorder.steps(&self.issue.diagnosis)? {
+            return Err(self.bad(
+                &bad,
+                Verdict::StepFailed,
+                "a diagnosis step did not do what the page says",
+            ));
+        }
+        Ok(before)
+    }
+
+    /// From the start until the verification has seen the fault; what the invariant printed before.
+    pub(super) fn induce(&self, recorder: &mut Recorder<'_>) -> Result<Option<String>, Failed> {
         start(self.instance, recorder)?;
         let settle = self.instance.map_or(Duration::ZERO, |i| i.settle);
         recorder.begin(Stage::Baseline);
@@ -57,14 +71,6 @@ impl Drill<'_> {
         }
         recorder.begin(Stage::Detect);
         self.detect(recorder, settle)?;
-        recorder.begin(Stage::Diagnose);
-        if let Some(bad) = recorder.steps(&self.issue.diagnosis)? {
-            return Err(self.bad(
-                &bad,
-                Verdict::StepFailed,
-                "a diagnosis step did not do what the page says",
-            ));
-        }
         Ok(before)
     }
 
