@@ -1,6 +1,6 @@
 //! Processes as the host sees them: proc(5).
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// The direct children of a single-threaded process, by host process id.
 pub(super) fn children(pid: i32) -> Vec<i32> {
@@ -23,6 +23,19 @@ pub(super) fn started(pid: i32) -> Option<u64> {
     // The second field is the name in parentheses, which may hold blanks.
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Kills a child of ours and all below it. It is stopped first: what it starts between a look at
+/// its children and its end would be missed.
+pub(super) fn kill_stopped_tree(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid)
+        && kill_process(pid, Signal::STOP).is_ok()
+    {
+        let either = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        // Whoever waits for its end later still finds it.
+        let _ = waitid(WaitId::Pid(pid), either);
+    }
+    kill_tree(pid);
 }
 
 /// Kills a process and all below it, parents first, so that none is started again meanwhile.

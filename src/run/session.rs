@@ -10,7 +10,7 @@ mod wait;
 
 use super::capture::{Capture, HARD_LIMIT};
 use super::driver::head;
-use super::processes::{children, kill_tree, started, ticks_since_boot};
+use super::processes::{children, kill_stopped_tree, kill_tree, started, ticks_since_boot};
 use super::sandbox::Isolation;
 use super::stop::Stop;
 use crate::evidence::Outcome;
@@ -287,7 +287,7 @@ impl Session<'_> {
             && let Ok(outer) = i32::try_from(self.child.id())
         {
             // It is still starting: its first process waits for bubblewrap, and would do so for ever.
-            kill_tree(outer);
+            kill_stopped_tree(outer);
         }
         // The PID namespace dies with its first process, and that one with bubblewrap.
         let _ = self.child.kill();

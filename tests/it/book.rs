@@ -137,6 +137,22 @@ pub(crate) fn processes(mark: &str) -> Vec<String> {
     found
 }
 
+/// The same, where the environment may hold `mark` instead. An ordinary user cannot read that of
+/// some processes of a sandbox.
+pub(crate) fn processes_with(mark: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let [line, environment] = ["cmdline", "environ"].map(|file| {
+            let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).replace('\0', " ")
+        });
+        if line.contains(mark) || environment.contains(mark) {
+            found.push(format!("{} {line}", entry.file_name().display()));
+        }
+    }
+    found
+}
+
 /// A number that no other process of the machine has in its command line.
 pub(crate) fn mark() -> String {
     use std::hash::{BuildHasher, RandomState};

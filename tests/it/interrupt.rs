@@ -1,6 +1,9 @@
 //! Ctrl-C and a second run in the middle.
 
-use crate::book::{Book, mark, processes, program};
+use crate::book::{Book, mark, processes, processes_with, program};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,4 +80,70 @@ fn a_second_run_of_the_same_book_is_refused() {
         .says("another run of this book is active");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// A book that starts sandboxes all the time. The processes in them have `mark` in their
+/// environment, and bubblewrap's have it in their command line, too.
+fn busy(mark: &str) -> Book {
+    let book = Book::new().toml(&format!(
+        "[preprocessor.runbook.instance]\npath = [\"tool\"]\nenv = {{ MARK = \"{mark}\" }}\n"
+    ));
+    book.write("tool", "");
+    book.write(&format!("{mark}/temporary"), "");
+    // The user that sandboxes have reads what is copied there.
+    std::fs::set_permissions(book.dir.path(), Permissions::from_mode(0o755)).unwrap();
+    (0..40).fold(book, |book, number| {
+        book.page(&format!("{number}.md"), "```bash\ntrue\n```\n")
+    })
+}
+
+/// Ctrl-C in a terminal, which goes to all of the process group, `delay` after the first sandbox
+/// has begun to start.
+fn interrupt_while_sandboxes_start(book: &Book, mark: &str, delay: Duration) {
+    let mut child = program(book.dir.path())
+        .args(["test", "--jobs", "4"])
+        .env("TMPDIR", book.path(mark))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    while processes(&format!("{mark}/mdbook-runbook-")).is_empty() {
+        assert_eq!(child.try_wait().unwrap(), None, "no sandbox was started");
+        std::thread::yield_now();
+    }
+    let begin = Instant::now();
+    while begin.elapsed() < delay {
+        std::thread::yield_now();
+    }
+    let group = format!("-{}", child.id());
+    let kill = Command::new("kill")
+        .args(["-s", "INT", "--", &group])
+        .status();
+    assert!(kill.unwrap().success(), "it was over before");
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "{status} after {delay:?}");
+}
+
+/// Waits until no process with `mark` is left: those that were killed take a moment to go.
+fn await_none_with(mark: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let left = processes_with(mark);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "left running: {left:#?}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn ctrl_c_while_sandboxes_start_leaves_no_process() {
+    let mark = mark();
+    let book = busy(&mark);
+    for round in 0..30 {
+        interrupt_while_sandboxes_start(&book, &mark, Duration::from_millis(round * 2));
+        await_none_with(&mark);
+    }
 }
