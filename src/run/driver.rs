@@ -23,7 +23,7 @@ const STATUS: &str = r#"__rb_status() { return "$__rb_s"; }; __rb_again() { __rb
 const UNUSUAL: &str = r#"__rb_unusual() { if [[ ${__rb_h:11:1} == a ]]; then read -r -N "${__rb_h:0:11}" -u 10 __rb_b; else LC_ALL=C read -r -N "${__rb_h:0:11}" -u 10 __rb_b; fi; case ${__rb_h:12:1} in p) __rb_c=$__rb_b __rb_b='( eval "$__rb_c" ) 10<&- 11>&- 12>&-' ;; i) __rb_i=${__rb_h:13} __rb_c=$__rb_b __rb_b=__rb_interrupted ;; esac; };"#;
 
 /// Runs a step in a process group that gets Ctrl-C.
-const INTERRUPTED: &str = r#"__rb_interrupted() { { set -m; } 2>/dev/null; ( eval "$__rb_c" ) 10<&- 11>&- 12>&- & __rb_j=$!; ( sleep $__rb_i; kill -INT -- "-$__rb_j"; sleep 2; kill -KILL -- "-$__rb_j" ) 10<&- 11>&- 12>&- >/dev/null 2>&1 & __rb_k=$!; { set +m; wait "$__rb_j"; __rb_j=$?; kill -KILL -- "-$__rb_k"; wait "$__rb_k"; } 2>/dev/null; return "$__rb_j"; };"#;
+const INTERRUPTED: &str = r#"__rb_interrupted() { { set -m; } 2>/dev/null; ( eval "$__rb_c" ) 10<&- 11>&- 12>&- & __rb_j=$!; ( sleep $__rb_i; kill -INT -- "-$__rb_j"; sleep 2; kill -KILL -- "-$__rb_j" ) 10<&- 11>&- 12>&- >/dev/null 2>&1 & __rb_killer=$!; { set +m; wait "$__rb_j"; __rb_j=$?; kill -KILL -- "-$__rb_killer"; wait "$__rb_killer"; } 2>/dev/null; return "$__rb_j"; };"#;
 
 /// What bash reads first: the prelude that proves the sandbox, and the driver.
 pub(super) fn script(sandbox: &Sandbox) -> String {
