@@ -318,7 +318,8 @@ pub(super) fn start(
     Ok(())
 }
 
-fn await_ready(instance: &Instance, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
+/// Waits until the instance's `ready` succeeds.
+pub(super) fn await_ready(instance: &Instance, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
     let Some(command) = &instance.ready else {
         return Ok(());
     };

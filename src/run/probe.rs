@@ -1,6 +1,6 @@
 //! What can be known of the instance before any drill: its version and its capabilities.
 
-use super::drill::start;
+use super::drill::{await_ready, start};
 use super::record::Recorder;
 use super::sandbox::{Sandbox, SandboxError};
 use super::session::{Manner, Request, Session};
@@ -57,20 +57,43 @@ impl Probed {
         stop: &Stop,
     ) -> Result<(), SandboxError> {
         let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
-        let mut session = Session::start(sandbox, home.path(), stop)?;
-        session.ready("book.toml")?;
-        let mut recorder = Recorder::new(session, false);
-        if start(Some(instance), &mut recorder).is_err() {
-            // Each drill will say at length that the instance does not get ready.
-            return Ok(());
-        }
+        let mut recorder: Option<Recorder<'_>> = None;
         for (name, command) in &instance.capabilities {
-            if run(&mut recorder.session, command).is_ok() {
+            if !recorder.as_mut().is_some_and(|it| is_ready(instance, it)) {
+                // On the bare host both would want the same ports.
+                drop(recorder.take());
+                recorder = started(sandbox, instance, home.path(), stop)?;
+            }
+            let Some(running) = &mut recorder else {
+                // Each drill will say at length that the instance does not get ready.
+                return Ok(());
+            };
+            if run(&mut running.session, command).is_ok() {
                 self.capabilities.insert(name.clone());
             }
         }
         Ok(())
     }
+}
+
+/// An instance in a sandbox of its own; `None` if it does not get ready.
+fn started<'a>(
+    sandbox: &Sandbox,
+    instance: &Instance,
+    home: &Path,
+    stop: &'a Stop,
+) -> Result<Option<Recorder<'a>>, SandboxError> {
+    let mut session = Session::start(sandbox, home, stop)?;
+    session.ready("book.toml")?;
+    let mut recorder = Recorder::new(session, false);
+    let ready = start(Some(instance), &mut recorder).is_ok();
+    Ok(ready.then_some(recorder))
+}
+
+/// Whether a probe has left the instance as it was. One that was killed at its limit may have had
+/// it restarted, or ended it: then it would deny all that is asked of it.
+fn is_ready(instance: &Instance, recorder: &mut Recorder<'_>) -> bool {
+    recorder.session.is_alive() && await_ready(instance, recorder).is_ok()
 }
 
 fn run(session: &mut Session<'_>, code: &str) -> Result<String, String> {

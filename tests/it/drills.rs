@@ -290,3 +290,24 @@ fn reports_and_shards() {
         .status(2)
         .says("no drill or doc test matches");
 }
+
+#[test]
+fn a_probe_that_harms_the_instance_denies_no_other_capability() {
+    let with = |probe: &str| {
+        let probes = format!("asked-first = \"{probe}\"\nhas-it = \"grep -q up /var/state\"");
+        let page = Page {
+            front: "issue: 1\nneeds: [has-it]",
+            ..GOOD
+        };
+        Book::new()
+            .toml(&INSTANCE.replace("has-it = \"true\"", &probes))
+            .page("a.md", &page.text())
+            .run(&["test"])
+            .status(0)
+            .says("ok   a.md: Switched off: recovered");
+    };
+    // It restarts, is ended for good, or takes the session with it.
+    with("rm /var/state; (sleep 0.5; echo up >/var/state) & false");
+    with("rm /var/state; false");
+    with("kill -9 $$");
+}
