@@ -1,13 +1,15 @@
 # One pass over Engram's log, for analyze_logs.sh, which passes the variables:
 #   patterns  the file log_patterns.tsv     since   leave out what is older (UTC, as the log writes times), or empty
-#   url       the runbook's address         format  text, json, or errors: STATUS, COUNT, PAGE, EXAMPLE of each kind
-#   source    what is read, to be shown     range   the time that is looked at, to be shown
-#   now       the time, to be shown
+#   url       the runbook's address         format  text, json; errors: STATUS, COUNT, PAGE, EXAMPLE of each kind; or
+#   source    what is read, to be shown             classify: the family of each line, at once
+#   range     the time that is looked at, to be shown
+#   now       the time, to be shown         work    a directory of our own, for the rest of a log of very many forms
 # Exit status: 0, 1, 2 as analyze_logs.sh; 3: the patterns cannot be read.
 #
 # A record is a line with its continuation lines. A line is judged by its level and, if that is a warning or an error,
 # by its message with all that varies taken out of it; each such form is sorted into a family once, however often it
-# occurs. What is kept is bounded: MOST_FORMS forms, ten lines for the timeline.
+# occurs. What is kept is bounded: MOST_FORMS forms, ten lines for the timeline. Forms beyond that are told apart from
+# the rest by grep, which is many times faster at it, and sorted by a second awk at the same time as this one reads.
 # Written for mawk, gawk and busybox alike: no intervals {3}, no third argument of match, no sorting functions.
 
 BEGIN {
@@ -22,9 +24,13 @@ BEGIN {
     indicator_name, "|")
   n_strategies = split("Retry|Fallback|PartialResult|ContinueWithoutFeature|RequiresIntervention", strategy_key, "|")
   split("Retries|Fallbacks|Partial results|Features left out|For you to solve", strategy_name, "|")
+  # What the server did itself is in the words of the line.
+  n_words = split("[Rr]etry!([Ff]all(ing)?( |-)?back|linear (scan|search)|using port|[Cc]lamped)!" \
+    "[Pp]artial (result|success)!([Cc]ontinuing with|[Ss]kipp(ing|ed)|ignored)", strategy_words, "!")
   read_patterns()
   healthy["Z  INFO "] = healthy["Z DEBUG "] = healthy["Z TRACE "] = 1
   level = ""
+  classify = (format == "classify")
   # Where the Z of the program's own time stands: at first, where it stands with nothing before the time.
   column = 27
 }
@@ -35,6 +41,7 @@ substr($0, column, 8) in healthy && substr($0, column - 7, 1) == "." {
   if (level != "") finish()
   time = substr($0, column - 26, 26)
   if (since != "" && substr(time, 1, length(since)) < since) skipped++
+  if (classify) print 0
   next
 }
 
@@ -57,7 +64,10 @@ substr($0, column, 8) in healthy && substr($0, column - 7, 1) == "." {
     next
   }
   rest = without_prefix($0)
-  if (level != "" && is_continuation(rest)) next
+  if (level != "" && is_continuation(rest)) {
+    n_of_record++
+    next
+  }
   if (match(rest, /^ *(ERROR|WARN|INFO|DEBUG|TRACE):? /)) {
     word = substr(rest, 1, RLENGTH)
     rest = substr(rest, RLENGTH + 1, LONGEST)
@@ -67,12 +77,16 @@ substr($0, column, 8) in healthy && substr($0, column - 7, 1) == "." {
   } else if (last_words(rest)) {
     time_of_prefix()
     begin("FATAL", substr(rest, 1, LONGEST))
-  } else if (level != "") finish()
+  } else {
+    if (level != "") finish()
+    if (classify) print 0
+  }
 }
 
 END {
   if (failed) exit 3
   finish()
+  if (classify) exit 0
   judge()
   if (format == "json") print_json()
   else if (format == "errors") print_errors()
@@ -120,8 +134,12 @@ function last_words(text) {
 function begin(its_level, its_text) {
   if (level != "") finish()
   if (since != "" && time != "" && substr(time, 1, length(since)) < since) { skipped++; return }
-  if (its_level != "ERROR" && its_level != "WARN" && its_level != "FATAL") return
+  if (its_level != "ERROR" && its_level != "WARN" && its_level != "FATAL") {
+    if (classify) print 0
+    return
+  }
   level = its_level
+  n_of_record = 1
   text = its_text
   when = time
   in_causes = 0
@@ -150,6 +168,11 @@ function add_cause(line) {
 # Messages differ most in their digits, so forms are looked up without digits first.
 function finish(   key, form) {
   if (level == "") return
+  if (classify) {
+    print_family(level "\t" form_of(text))
+    level = ""
+    return
+  }
   if (level == "WARN") warnings++
   else {
     errors++
@@ -170,17 +193,23 @@ function finish(   key, form) {
     count[n_forms] = 1
     if (n_known < MOST_FORMS) { n_known++; known[key] = n_forms }
   } else {
-    # So many forms that no more are kept: sort them when a few thousand have come together.
-    n_rest++
-    rest_form[++n_waiting] = form
-    if (n_waiting == MOST_FORMS) sort_rest()
+    # So many forms that no more are kept.
+    if (!n_rest++) start_sorter()
+    n_rest_of[substr(form, 1, index(form, "\t") - 1)]++
+    print form | sorter
   }
 }
 
-function sort_rest(   i) {
-  find_patterns(rest_form, n_waiting, rest_pattern)
-  for (i = 1; i <= n_waiting; i++) add_to(rest_pattern[i], rest_form[i], 1)
-  n_waiting = 0
+# The family of the record, once for each of its lines.
+function print_family(form,   family) {
+  if (form in family_of) family = family_of[form]
+  else {
+    one_form[1] = form
+    find_patterns(one_form, 1, one_pattern)
+    family = one_pattern[1] ? p_family[one_pattern[1]] : 0
+    if (n_known++ < MOST_FORMS) family_of[form] = family
+  }
+  while (n_of_record-- > 0) print family
 }
 
 # The last errors in a ring, by time; where several files are read, they may come in any order.
@@ -290,39 +319,98 @@ function read_patterns(   line, field, got) {
 }
 
 # For each of N forms the number of the first pattern that matches, 0 if none does. Pattern by pattern, not form by form:
-# gawk compiles an expression again whenever it is not that of the time before.
-function find_patterns(form, n, result,   i, p) {
-  for (i = 1; i <= n; i++) result[i] = form[i] ~ any_pattern ? -1 : 0
-  for (p = 1; p <= n_patterns; p++) {
-    for (i = 1; i <= n; i++) if (result[i] < 0 && form[i] ~ p_pattern[p]) result[i] = p
+# gawk compiles an expression again whenever it is not that of the time before. What has its pattern is not looked at again.
+function find_patterns(form, n, result,   i, p, n_open, n_left, open_) {
+  for (i = 1; i <= n; i++) {
+    result[i] = 0
+    if (form[i] ~ any_pattern) open_[++n_open] = i
+  }
+  for (p = 1; p <= n_patterns && n_open; p++) {
+    n_left = 0
+    for (i = 1; i <= n_open; i++) {
+      if (form[open_[i]] ~ p_pattern[p]) result[open_[i]] = p
+      else open_[++n_left] = open_[i]
+    }
+    n_open = n_left
   }
 }
 
-# Adds N records of one form to the sums.
-function add_to(p, form, n,   its_level, family, critical_) {
-  its_level = substr(form, 1, index(form, "\t") - 1)
+# Adds N records of one level and pattern to the sums.
+function add_to(p, its_level, n,   family) {
   family = p ? p_family[p] : 0
-  critical_ = p ? p_critical[p] : its_level == "FATAL"
   in_family[family] += n
   if (its_level == "WARN") family_warnings[family] += n
   else family_errors[family] += n
   of_pattern[p] += n
-  if (critical_) critical += n
+  if (p ? p_critical[p] : its_level == "FATAL") critical += n
   if (!p && its_level == "FATAL") unknown_fatal += n
-  if (p) in_indicator[p_indicator[p]] += n
-  # What the server did itself is in the words of the line; what is left for people, in the pattern.
-  if (p && p_strategy[p] == "RequiresIntervention") in_strategy["RequiresIntervention"] += n
-  if (form !~ /[Rr]etry|[Ff]all|linear |using port|lamped|artial |ontinuing|kipp|ignored/) return
-  if (form ~ /[Rr]etry/) in_strategy["Retry"] += n
-  if (form ~ /[Ff]all(ing)?( ?|-)back|linear (scan|search)|using port|[Cc]lamped/) in_strategy["Fallback"] += n
-  if (form ~ /[Pp]artial (result|success)/) in_strategy["PartialResult"] += n
-  if (form ~ /[Cc]ontinuing with|[Ss]kipp(ing|ed)|ignored/) in_strategy["ContinueWithoutFeature"] += n
+  if (!p) return
+  in_indicator[p_indicator[p]] += n
+  # What is left for people is in the pattern.
+  if (p_strategy[p] == "RequiresIntervention") in_strategy["RequiresIntervention"] += n
 }
 
-function judge(   i) {
-  sort_rest()
+# ---- the rest of very many forms ----------------------------------------------------------------
+
+# Writes the program that sorts forms, and starts it behind a grep that lets pass what it may know. Its expressions
+# stand in the program's text, where every awk compiles them once.
+function start_sorter(   program, list, p, i) {
+  program = work "/sorter.awk"
+  list = work "/sorter.expressions"
+  printf "" > list
+  print "function pattern_of(form) {" > program
+  for (p = 1; p <= n_patterns; p++) {
+    print p_pattern[p] > list
+    printf "  if (form ~ /%s/) return %d\n", in_slashes(p_pattern[p]), p > program
+  }
+  print "  return 0\n}\n{\n  count[pattern_of($0) \" \" substr($0, 1, index($0, \"\\t\") - 1)]++" > program
+  for (i = 1; i <= n_words; i++) {
+    print strategy_words[i] > list
+    printf "  if (/%s/) words[%d]++\n", in_slashes(strategy_words[i]), i > program
+  }
+  print "}\nEND {\n  for (key in count) print key, count[key]\n  for (i in words) print \"words\", i, words[i]\n}" > program
+  close(list)
+  close(program)
+  sorter = "grep -a -E -f " in_quotes(list) " | awk -f " in_quotes(program) " >" in_quotes(work "/sorted")
+}
+
+function in_quotes(path) {
+  gsub(/'/, "'\\''", path)
+  return "'" path "'"
+}
+
+function in_slashes(expression) {
+  gsub(/\//, "\\/", expression)
+  return expression
+}
+
+# What the sorter found, and what it did not get to see.
+function add_rest(   line, field, its_level, got) {
+  if (!n_rest) return
+  close(sorter)
+  while ((got = (getline line < (work "/sorted"))) > 0) {
+    split(line, field, " ")
+    if (field[1] == "words") in_strategy[strategy_key[field[2]]] += field[3]
+    else {
+      add_to(field[1] + 0, field[2], field[3])
+      n_rest_of[field[2]] -= field[3]
+    }
+  }
+  if (got < 0) {
+    printf "analyze_logs.awk: the lines could not be sorted in %s\n", work > "/dev/stderr"
+    failed = 1
+    exit 3
+  }
+  for (its_level in n_rest_of) if (n_rest_of[its_level]) add_to(0, its_level, n_rest_of[its_level])
+}
+
+function judge(   i, k) {
+  add_rest()
   find_patterns(forms, n_forms, form_pattern)
-  for (i = 1; i <= n_forms; i++) add_to(form_pattern[i], forms[i], count[i])
+  for (i = 1; i <= n_forms; i++) {
+    add_to(form_pattern[i], substr(forms[i], 1, index(forms[i], "\t") - 1), count[i])
+    for (k = 1; k <= n_words; k++) if (forms[i] ~ strategy_words[k]) in_strategy[strategy_key[k]] += count[i]
+  }
   status = critical ? 2 : (errors + warnings ? 1 : 0)
   verdict = critical ? "critical" : (errors + warnings ? "warning" : "ok")
   find_top()

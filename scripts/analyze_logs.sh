@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Usage: analyze_logs.sh [OPTIONS] [FILE...]
+#        analyze_logs.sh --classify
 #
 # Sorts the warnings and errors of Engram's log into the seven families of the runbook's catalogue, counts them, and
 # says which pages help. Nothing is changed.
@@ -14,6 +15,9 @@
 #                      (journal: '1 hour ago'; files and standard input: everything)
 #       --json         print the report as JSON
 #   -o, --output FILE  also write the report to FILE, whole or not at all
+#       --classify     for programs: read lines from standard input, and print for each the number of its family in a
+#                      line of its own. 0 is for what is in no family, no warning and no error. Lines that belong to
+#                      one before them, such as causes, get its number. No report is made, the exit status is 0
 #   -h, --help         print this text
 #
 # Colours, carriage returns, and what the journal and syslog put before a line are no part of it. Only lines of level
@@ -32,10 +36,15 @@ here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 source "$here/lib.sh"
 
 since='' output='' format=text files=()
+given=("$@")
 while [ "$#" -gt 0 ]; do
   case $1 in
     -h | --help) print_help "${BASH_SOURCE[0]}"; exit "$EXIT_OK" ;;
     --json) format=json ;;
+    --classify)
+      [ "${#given[@]}" -eq 1 ] || usage_error '--classify reads standard input, and takes no other option'
+      format=classify files=(-)
+      ;;
     --since=*) since=$(option_value --since 2 "${1#*=}") || exit ;;
     --since) since=$(option_value "$1" "$#" "${2-}") || exit; shift ;;
     -o | --output) output=$(option_value "$1" "$#" "${2-}") || exit; shift ;;
@@ -133,8 +142,14 @@ else
   range="since ${journal_since% UTC} UTC"
 fi
 
+if [ "$format" = classify ]; then
+  LC_ALL=C awk -v patterns="$here/log_patterns.tsv" -v format=classify -f "$here/analyze_logs.awk" ||
+    fail 'the lines could not be classified' 'see the message above'
+  exit "$EXIT_OK"
+fi
+
 read_log | LC_ALL=C awk -v patterns="$here/log_patterns.tsv" -v since="$since_utc" -v url="${RUNBOOK_URL%/}" \
-  -v format="$format" -v source="$source_name" -v range="${range:-everything}" \
+  -v format="$format" -v work="$work" -v source="$source_name" -v range="${range:-everything}" \
   -v now="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -f "$here/analyze_logs.awk" >"$work/report"
 ends=("${PIPESTATUS[@]}")
 if [ "${ends[0]}" -ne 0 ] || grep -qi 'insufficient permissions\|not seeing messages' "$work/journal.err" 2>/dev/null; then

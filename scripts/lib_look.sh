@@ -197,5 +197,6 @@ read_log() {
 
 # The errors of that log since a time, one line per kind: STATUS, COUNT, PAGE, EXAMPLE. Sorted by the catalogue.
 sorted_errors() {
-  LC_ALL=C awk -v patterns="$here/log_patterns.tsv" -v since="$1" -v format=errors -f "$here/analyze_logs.awk" "$work/log"
+  LC_ALL=C awk -v patterns="$here/log_patterns.tsv" -v since="$1" -v format=errors -v work="$work" \
+    -f "$here/analyze_logs.awk" "$work/log"
 }

@@ -428,6 +428,65 @@ test_a_million_lines_take_seconds() {
   with_every_awk a_million_lines
 }
 
+a_million_wordings() {
+  local before=$SECONDS
+  run analyze_logs.sh --json /tmp/wordings.gz
+  exits 2
+  [ "$((SECONDS - before))" -lt 10 ] || wrong "took $((SECONDS - before)) s"
+  is "$(jq -c '[.lines, .errors, .warnings, .critical, .no_family, [.families[].count], .recovery.Fallback]' <<<"$out")" \
+    '[1000000,800000,200000,200000,600000,[0,0,0,0,200000,200000,0],200000]'
+  is "$(jq '[.patterns[].count] | add' <<<"$out")" 10
+  is "$(jq .more_patterns <<<"$out")" 999990
+}
+
+# No two lines have the same words; 600 000 are in no family.
+test_a_million_wordings_take_seconds() {
+  awk 'BEGIN {
+    split("ERROR engram: Index corrupted or unavailable because|ERROR engram: Failed to deserialize WAL entry for|" \
+      "ERROR engram: nobody knows about|ERROR engram_core::store: strange things happen in| WARN engram: hardly a", head, "|")
+    for (i = 0; i < 1000000; i++) {
+      words = ""
+      for (n = i; n > 0; n = int(n / 26)) words = words sprintf("%c", 97 + n % 26) (n % 2 ? "e " : "o ")
+      printf "2026-11-24T%02d:%02d:%02d.%06dZ %s %sand %sagain", i / 41667, i / 700 % 60, i / 12 % 60, i, head[i % 5 + 1], words, words
+      print i % 5 == 4 ? ", falling back to nothing" : ""
+    }
+  }' | gzip -1 >/tmp/wordings.gz
+  with_every_awk a_million_wordings
+}
+
+classified() { analyze_logs.sh --classify | paste -sd ' '; }
+
+each_line_has_the_family_of_its_head() {
+  is "$(classified <<'LINES'
+2026-11-24T00:00:00.000001Z  INFO engram: Starting
+2026-11-24T00:00:00.000001Z ERROR engram: Index corrupted or unavailable
+  Suggestion: rebuild it
+-- a line of somebody else
+2026-11-24T00:00:00.000001Z ERROR engram: nobody knows this
+Nov 24 00:00:00 host engram[12]: 2026-11-24T00:00:00.000001Z  WARN engram: WAL lag 15.3s exceeds threshold (10s)
+2026-11-24T00:00:00.000001Z DEBUG engram: Memory node 'x' not found
+Error: Failed to create data directory at /var/lib/engram
+
+Caused by:
+    No space left on device (os error 28)
+ERROR Memory node 'x' not found
+LINES
+  )" '0 5 5 0 0 6 0 7 7 7 7 1'
+}
+
+test_classify_prints_the_family_of_each_line() {
+  with_every_awk each_line_has_the_family_of_its_head
+  is "$(printf 'ERROR Memory space %s not found' "'x'" | classified)" 4
+  is "$(classified </dev/null)" ''
+  # More kinds than are remembered.
+  is "$(awk 'BEGIN { for (i = 0; i < 6000; i++) { n = i; words = ""; do words = words sprintf("%c", 97 + n % 26); while (n = int(n / 26)); print "ERROR Query failed: " words } }' |
+    analyze_logs.sh --classify | sort | uniq -c | tr -s ' ')" ' 6000 5'
+  run analyze_logs.sh --classify --json
+  exits 64
+  run analyze_logs.sh /tmp --classify
+  exits 64
+}
+
 test_the_journal_of_a_healthy_server_is_of_no_family_server() {
   start_engram
   stored default:m1 tenant_a:m2
