@@ -43,6 +43,8 @@ pub struct Headings {
     pub symptoms: Vec<String>,
     /// The table that says, for each issue, who is called when.
     pub escalation_matrix: Vec<String>,
+    /// The nested list that leads to a cause.
+    pub tree: Vec<String>,
 }
 
 impl Default for Headings {
@@ -55,6 +57,7 @@ impl Default for Headings {
             drill: one("Drill"),
             symptoms: one("Symptoms"),
             escalation_matrix: one("Escalation matrix"),
+            tree: one("Decision tree"),
         }
     }
 }
@@ -65,6 +68,8 @@ impl Headings {
         let is = |names: &[String]| names.iter().any(|name| same(name, text));
         [
             (&self.diagnosis, Role::Diagnosis),
+            // What answers a question finds a cause, too: it may well fail.
+            (&self.tree, Role::Diagnosis),
             (&self.resolution, Role::Resolution),
             (&self.verification, Role::Verification),
             (&self.drill, Role::Drill),
@@ -81,6 +86,11 @@ impl Headings {
     /// Whether the section below a heading of this text says who is called for which issue.
     pub fn is_escalation_matrix(&self, text: &str) -> bool {
         self.escalation_matrix.iter().any(|name| same(name, text))
+    }
+
+    /// Whether a decision tree stands below a heading of this text.
+    pub fn is_tree(&self, text: &str) -> bool {
+        self.tree.iter().any(|name| same(name, text))
     }
 }
 
@@ -105,6 +115,8 @@ pub struct Config {
     pub max_clicks: usize,
     /// The chapter that lists all symptoms, below `src`.
     pub symptom_index: Option<PathBuf>,
+    /// Where a decision tree sends whoever finds no branch: a chapter below `src`, with an anchor.
+    pub escalation: Option<String>,
     /// What `mdbook build` executes.
     pub run: RunPolicy,
     /// Category to time within which its issues are resolved.
@@ -157,6 +169,7 @@ struct Raw {
     rules: Vec<String>,
     max_clicks: Option<usize>,
     symptom_index: Option<PathBuf>,
+    escalation: Option<String>,
     run: RunPolicy,
     categories: BTreeMap<String, String>,
     resolve_within: Option<String>,
@@ -215,6 +228,7 @@ impl Config {
             rules: raw.rules,
             max_clicks: raw.max_clicks.unwrap_or(2),
             symptom_index: raw.symptom_index,
+            escalation: raw.escalation,
             run: raw.run,
             categories,
             resolve_within,

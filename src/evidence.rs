@@ -3,13 +3,15 @@
 //! One JSON file per drill or doc test, below the book's state folder.
 
 mod store;
+mod walk;
 
 pub use store::{Store, StoreError};
+pub use walk::{TurnRecord, WalkEnd, WalkRecord};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The nine parts of a drill, in order.
+/// The ten parts of a drill, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
@@ -21,6 +23,8 @@ pub enum Stage {
     Induce,
     /// *Verification* fails.
     Detect,
+    /// A decision tree is walked by the outcomes of its commands.
+    Walk,
     /// *Diagnosis* runs.
     Diagnose,
     /// *Resolution* runs.
@@ -41,6 +45,7 @@ impl Stage {
             Self::Baseline => "baseline",
             Self::Induce => "induce",
             Self::Detect => "detect",
+            Self::Walk => "walk",
             Self::Diagnose => "diagnose",
             Self::Resolve => "resolve",
             Self::Verify => "verify",
@@ -69,6 +74,12 @@ pub enum Verdict {
     FaultIneffective,
     /// *Verification* passes under the fault.
     VerifyVacuous,
+    /// A decision tree does not lead to the page, and the page does not say so.
+    Astray,
+    /// A decision tree leads to the page, though the page says that it does not.
+    AstrayUntrue,
+    /// In a doc test: the chapter's decision tree finds a cause on a healthy instance.
+    TreeAccusesHealthy,
     /// A block did not do what it must.
     StepFailed,
     /// *Verification* did not pass within the time.
@@ -115,6 +126,9 @@ impl Verdict {
             Self::BaselineRed => "baseline-red",
             Self::FaultIneffective => "fault-ineffective",
             Self::VerifyVacuous => "verify-vacuous",
+            Self::Astray => "astray",
+            Self::AstrayUntrue => "astray-untrue",
+            Self::TreeAccusesHealthy => "tree-accuses-healthy",
             Self::StepFailed => "step-failed",
             Self::NotRecovered => "not-recovered",
             Self::DataLost => "data-lost",
@@ -167,6 +181,9 @@ pub enum Outcome {
 /// One step as it ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRecord {
+    /// The chapter of the block, where it is not the subject's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PathBuf>,
     /// The line of the block's first line of code, counted from 1; 0 for commands of `book.toml`.
     pub line: usize,
     /// What bash was given.
@@ -236,6 +253,9 @@ pub struct Evidence {
     pub isolation: String,
     /// The stages that ran, in order.
     pub stages: Vec<StageRecord>,
+    /// The decision trees that were walked, in the order of the book.
+    #[serde(default)]
+    pub walks: Vec<WalkRecord>,
     /// Processes that outlived the instance, as `pid command`.
     pub leftovers: Vec<String>,
     /// Milliseconds from sandbox to sandbox.

@@ -1,14 +1,14 @@
 //! A troubleshooting book that proves itself: the map of the house.
 //!
 //! ```text
-//! book ─▶ markdown ─▶ page ─▶ plan ─▶ run ─▶ evidence ─▶ site
-//!                       │                                  ▲
-//!                       ├─▶ nav (click matrix) ────────────┤
-//!                       └─▶ rules (runbook_url) ───────────┘
+//! book ─▶ markdown ─▶ page ─▶ tree ─▶ plan ─▶ run ─▶ evidence ─▶ site
+//!                       │                                          ▲
+//!                       ├─▶ nav (click matrix) ────────────────────┤
+//!                       └─▶ rules (runbook_url) ───────────────────┘
 //! ```
 //!
-//! Invariants, each with a test in `tests/it/tidy.rs`: `markdown`, `page`, `plan` and `finding` do
-//! no I/O; only `run` starts a process; no arrow goes backwards; nothing here knows its first book.
+//! Invariants, each with a test in `tests/it/tidy.rs`: `markdown`, `page`, `tree`, `plan` and
+//! `finding` do no I/O; only `run` starts a process; no arrow goes backwards; nothing here knows its first book.
 
 pub mod book;
 pub mod check;
@@ -27,3 +27,4 @@ pub mod rules;
 pub mod run;
 pub mod site;
 pub mod source;
+pub mod tree;

@@ -8,8 +8,9 @@ use crate::config::Config;
 use crate::finding::Finding;
 use crate::page::{Page, Symptom};
 use crate::site::html::Site;
+use crate::tree::Tree;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ const SCHEMA: u32 = 1;
 /// The way from one entry to one symptom's resolution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Way {
-    /// `front page`, `symptom index`, or `alert NAME`.
+    /// `front page`, `symptom index`, `alert NAME`, or `tree NAME`.
     pub entry: String,
     /// The fewest clicks; `None` if there is no way.
     pub clicks: Option<usize>,
@@ -74,13 +75,25 @@ struct Entry {
     name: String,
     page: PathBuf,
     fragment: Option<String>,
-    /// The chapter whose symptoms it must lead to; all where `None`.
-    only: Option<PathBuf>,
+    /// The chapters whose symptoms it must lead to; all where `None`.
+    only: Option<BTreeSet<PathBuf>>,
+}
+
+impl Entry {
+    fn leads_to(&self, page: &Path) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(page))
+    }
 }
 
 /// Counts the clicks; a way that is too long is a finding at its symptom.
-pub fn matrix(site: &Site, pages: &[Arc<Page>], config: &Config) -> (Matrix, Vec<Finding>) {
-    let entries = entries(site, pages, config);
+pub fn matrix(
+    site: &Site,
+    pages: &[Arc<Page>],
+    trees: &[Arc<Tree>],
+    config: &Config,
+) -> (Matrix, Vec<Finding>) {
+    let mut entries = entries(site, pages, config);
+    entries.extend(trees.iter().map(|tree| of_tree(tree)));
     let reached: Vec<BTreeMap<PathBuf, (usize, PathBuf)>> = entries
         .iter()
         .map(|entry| distances(site, &entry.page))
@@ -101,7 +114,7 @@ pub fn matrix(site: &Site, pages: &[Arc<Page>], config: &Config) -> (Matrix, Vec
             let ways: Vec<Way> = entries
                 .iter()
                 .zip(&reached)
-                .filter(|(entry, _)| entry.only.as_ref().is_none_or(|only| *only == page.path))
+                .filter(|(entry, _)| entry.leads_to(&page.path))
                 .map(|(entry, reached)| way(site, entry, reached, &target))
                 .collect();
             findings.extend(too_far(symptom, &ways, config.max_clicks));
@@ -153,11 +166,21 @@ fn entries(site: &Site, pages: &[Arc<Page>], config: &Config) -> Vec<Entry> {
                 name: format!("alert {}", alert.name),
                 page: page.html_path(),
                 fragment: alert.anchor.clone(),
-                only: Some(page.path.clone()),
+                only: Some(BTreeSet::from([page.path.clone()])),
             });
         }
     }
     entries
+}
+
+/// A decision tree leads to the pages of its leaves.
+fn of_tree(tree: &Tree) -> Entry {
+    Entry {
+        name: format!("tree {}", tree.title),
+        page: crate::page::html_path(&tree.page),
+        fragment: None,
+        only: Some(tree.targets().map(|target| target.page.clone()).collect()),
+    }
 }
 
 /// Clicks from `start` to every page, with the page before it.

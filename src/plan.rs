@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::evidence::Subject;
 use crate::finding::Finding;
 use crate::page::{Cause, IssuePage, Page, Step};
+use crate::tree::Tree;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub enum Job {
         page: Arc<Page>,
         /// The index of the cause.
         cause: usize,
+        /// The decision trees that lead to the page: each is walked.
+        trees: Vec<Arc<Tree>>,
         /// Set where it is to show that its resolution is what removes the fault.
         control: Option<Control>,
     },
@@ -24,6 +27,8 @@ pub enum Job {
     DocTest {
         /// The page.
         page: Arc<Page>,
+        /// Its decision tree, which may accuse nothing.
+        tree: Option<Arc<Tree>>,
     },
 }
 
@@ -40,7 +45,7 @@ impl Job {
     /// The page that it belongs to.
     pub fn page(&self) -> &Arc<Page> {
         match self {
-            Self::Drill { page, .. } | Self::DocTest { page } => page,
+            Self::Drill { page, .. } | Self::DocTest { page, .. } => page,
         }
     }
 
@@ -60,6 +65,17 @@ impl Job {
         match self {
             Self::Drill { control, .. } => *control,
             Self::DocTest { .. } => None,
+        }
+    }
+
+    /// The decision trees that are walked in it; in a control experiment none is.
+    pub fn trees(&self) -> &[Arc<Tree>] {
+        match self {
+            Self::Drill {
+                control: Some(_), ..
+            } => &[],
+            Self::Drill { trees, .. } => trees,
+            Self::DocTest { tree, .. } => tree.as_slice(),
         }
     }
 
@@ -130,6 +146,10 @@ impl Job {
         }
         if let Some((issue, cause)) = self.drill() {
             add(&format!("{:?} {:?}", issue.resolve_within, cause.loss));
+            add(&format!("{:?}", cause.astray));
+        }
+        for tree in self.trees() {
+            add(&tree.signature());
         }
         hasher.finalize().to_hex().to_string()
     }
@@ -153,6 +173,7 @@ pub fn controls(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration)
             experiments.push(Job::Drill {
                 page: Arc::clone(page),
                 cause: *cause,
+                trees: Vec::new(),
                 control: Some(Control {
                     other,
                     within: (3 * longest).max(Duration::from_secs(5)),
@@ -184,19 +205,26 @@ pub struct Accounting {
 }
 
 /// Plans all pages.
-pub fn plan(pages: &[Arc<Page>]) -> (Plan, Vec<Finding>) {
+pub fn plan(pages: &[Arc<Page>], trees: &[Arc<Tree>]) -> (Plan, Vec<Finding>) {
     let mut plan = Plan::default();
     let mut findings = Vec::new();
     for page in pages {
         if !page.doc_test.is_empty() {
             plan.jobs.push(Job::DocTest {
                 page: Arc::clone(page),
+                tree: trees.iter().find(|tree| tree.page == page.path).cloned(),
             });
         }
+        let leading: Vec<Arc<Tree>> = trees
+            .iter()
+            .filter(|tree| tree.reaches(&page.path))
+            .cloned()
+            .collect();
         let n_causes = page.issue.as_ref().map_or(0, |issue| issue.causes.len());
         plan.jobs.extend((0..n_causes).map(|cause| Job::Drill {
             page: Arc::clone(page),
             cause,
+            trees: leading.clone(),
             control: None,
         }));
         findings.extend(account(page, &mut plan.accounting));

@@ -3,17 +3,20 @@
 mod danger;
 mod escalation;
 mod links;
+mod trees;
 mod waivers;
 
 pub use links::{alert_anchors, links};
+pub use trees::{escalation_target, walks_astray};
 
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::page::Page;
+use crate::tree::Tree;
 use std::sync::Arc;
 
 /// All findings that need neither execution nor a built site.
-pub fn static_findings(pages: &[Arc<Page>], config: &Config) -> Vec<Finding> {
+pub fn static_findings(pages: &[Arc<Page>], trees: &[Arc<Tree>], config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     for page in pages {
         findings.extend(danger::check(page));
@@ -23,6 +26,7 @@ pub fn static_findings(pages: &[Arc<Page>], config: &Config) -> Vec<Finding> {
     }
     findings.extend(links::symptom_index(pages, config));
     findings.extend(escalation::check(pages, &config.headings));
+    findings.extend(trees::check(pages, trees));
     findings
 }
 

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::finding::Finding;
 use crate::page::Page;
 use crate::plan::{self, Plan};
+use crate::tree::Tree;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub(super) struct Opened {
     pub(super) config: Config,
     pub(super) pages: Vec<Arc<Page>>,
+    pub(super) trees: Vec<Arc<Tree>>,
     pub(super) plan: Plan,
     pub(super) findings: Vec<Finding>,
 }
@@ -22,13 +24,16 @@ pub(super) fn open(dir: Option<&PathBuf>, profile: Option<&str>) -> Result<Opene
     let root = root(dir)?;
     let config = Config::load(&root, profile)?;
     let (pages, mut findings) = book::pages(&config)?;
-    let (plan, more) = plan::plan(&pages);
+    let (trees, more) = crate::tree::trees(&pages, &config.headings);
+    findings.extend(more);
+    let (plan, more) = plan::plan(&pages, &trees);
     findings.extend(more);
     findings.extend(plan::nothing_to_run(&plan, &config));
-    findings.extend(crate::check::static_findings(&pages, &config));
+    findings.extend(crate::check::static_findings(&pages, &trees, &config));
     Ok(Opened {
         config,
         pages,
+        trees,
         plan,
         findings,
     })

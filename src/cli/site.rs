@@ -44,9 +44,10 @@ pub(super) fn build(
         .map(|page| page.path.as_path())
         .collect();
     let site = Site::read(&root, &chapters)?;
-    let (matrix, mut findings) = nav::matrix(&site, &opened.pages, config);
+    let (matrix, mut findings) = nav::matrix(&site, &opened.pages, &opened.trees, config);
     findings.extend(check::links(&site, &opened.pages));
     findings.extend(check::alert_anchors(&site, &opened.pages));
+    findings.extend(check::escalation_target(&site, config));
     if purpose == Purpose::Publish {
         let state = config.state_dir();
         if Matrix::load(&state).as_ref() != Some(&matrix) {

@@ -32,6 +32,8 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
     );
     let mut summary = Summary::new(&executed.played, opened.plan.accounting, &[]);
     if !executed.interrupted {
+        let (arrived, walked) = summary.walked;
+        findings.extend(crate::check::walks_astray(arrived, walked, &opened.config));
         let dest = opened.config.build_dir.clone();
         let built = site::build(&opened, &dest, Some(executed.inputs), Purpose::Publish)?;
         findings.extend(built.findings);

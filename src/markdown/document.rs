@@ -128,7 +128,7 @@ pub fn parse(file: &Arc<SourceFile>) -> (Document, Vec<Finding>) {
 /// An element whose end has not been seen yet.
 enum Open {
     Heading(Heading),
-    Block(CodeBlock),
+    Block(Box<CodeBlock>),
     Item(ListItem),
 }
 
@@ -211,7 +211,7 @@ impl Reader {
             first_line += 1;
         }
         let code_span = place.span.end..place.span.end;
-        self.open.push(Open::Block(CodeBlock {
+        self.open.push(Open::Block(Box::new(CodeBlock {
             info,
             info_text,
             code: String::new(),
@@ -219,7 +219,7 @@ impl Reader {
             first_line,
             code_span,
             under: self.under.clone(),
-        }));
+        })));
     }
 
     fn end(&mut self, end: TagEnd) {
@@ -233,7 +233,7 @@ impl Reader {
             TagEnd::CodeBlock => {
                 if let Some(Open::Block(mut block)) = self.open.pop() {
                     block.code = block.code.replace("\r\n", "\n");
-                    self.document.blocks.push(block);
+                    self.document.blocks.push(*block);
                 }
             }
             TagEnd::List(_) => self.lists -= 1,

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub const NAMES: &[&str] = &[
     "also",
     "any",
+    "astray",
     "danger",
     "exit",
     "interrupt",
@@ -69,6 +70,8 @@ pub struct Attributes {
     pub also: Vec<(String, String)>,
     /// The fence holds a template.
     pub template: Option<Template>,
+    /// Decision trees that may miss the cause, each with the reason.
+    pub astray: Vec<(String, String)>,
 }
 
 /// An info string, read.
@@ -191,25 +194,28 @@ impl Attributes {
                 self.loss = Some(value.to_owned());
             }
             ("also", Some(value)) => {
-                self.also = also(value).ok_or_else(|| bad("needs causes with reasons"))?;
+                self.also = reasons(value).ok_or_else(|| bad("needs causes with reasons"))?;
+            }
+            ("astray", Some(value)) => {
+                self.astray = reasons(value).ok_or_else(|| bad("needs trees with reasons"))?;
             }
             ("template", Some("incident-report")) => {
                 self.template = Some(Template::IncidentReport);
             }
             (name, _) if NAMES.contains(&name) => return Err(bad("is not written like this")),
-            _ => {
-                return Err(Box::new(
-                    Finding::error(
-                        "unknown-attribute",
-                        place.clone(),
-                        format!("unknown attribute `{name}`"),
-                    )
-                    .help(did_you_mean(name, NAMES)),
-                ));
-            }
+            _ => return Err(Box::new(unknown(name, place))),
         }
         Ok(())
     }
+}
+
+fn unknown(name: &str, place: &Place) -> Finding {
+    Finding::error(
+        "unknown-attribute",
+        place.clone(),
+        format!("unknown attribute `{name}`"),
+    )
+    .help(did_you_mean(name, NAMES))
 }
 
 fn usage(name: &str) -> String {
@@ -220,13 +226,14 @@ fn usage(name: &str) -> String {
         "until" => "write `until=2027-06-01`".to_owned(),
         "also" => "write `also=\"Other cause: why\"`, more than one separated by `;`".to_owned(),
         "template" => "write `template=\"incident-report\"`, the only one that there is".to_owned(),
+        "astray" => "write `astray=\"Tree title: why\"`, more than one separated by `;`".to_owned(),
         "needs" => "write `needs=capability` or `needs=\"one, two\"`".to_owned(),
         flag => format!("write `{flag}` alone"),
     }
 }
 
-/// Reads `Cause: why; Other cause: why`.
-fn also(text: &str) -> Option<Vec<(String, String)>> {
+/// Reads `Name: why; Other name: why`.
+fn reasons(text: &str) -> Option<Vec<(String, String)>> {
     text.split(';')
         .map(|part| {
             let (cause, why) = part.split_once(':')?;

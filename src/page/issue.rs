@@ -37,6 +37,8 @@ pub struct Cause {
     pub loss: Option<String>,
     /// Other causes of the page that its resolution removes too, each with the reason.
     pub also: Vec<(String, String)>,
+    /// Decision trees that may miss it, each with the reason.
+    pub astray: Vec<(String, String)>,
 }
 
 /// What makes a chapter an issue page.
@@ -302,6 +304,10 @@ fn cause(
         also: resolution
             .iter()
             .flat_map(|step| step.also.clone())
+            .collect(),
+        astray: resolution
+            .iter()
+            .flat_map(|step| step.astray.clone())
             .collect(),
         drill,
         resolution,

@@ -68,6 +68,8 @@ pub struct Step {
     pub loss: Option<String>,
     /// Other causes that the cause's resolution removes too, each with the reason.
     pub also: Vec<(String, String)>,
+    /// Decision trees that may miss the cause, each with the reason.
+    pub astray: Vec<(String, String)>,
     /// What it is for, by the nearest heading above it that says so.
     pub role: Option<Role>,
     /// The index of the heading directly below the role's, where it stands under one.
@@ -159,6 +161,7 @@ fn of_block(document: &Document, headings: &Headings, index: usize) -> Vec<Step>
         needs: attributes.needs.clone(),
         loss: attributes.loss.clone(),
         also: attributes.also.clone(),
+        astray: attributes.astray.clone(),
         role,
         part,
     };

@@ -14,6 +14,10 @@ pub struct Summary {
     pub controls: (usize, usize),
     /// Doc tests that passed, and all of them.
     pub doc_tests: (usize, usize),
+    /// Drills whose issue every decision tree finds, and all drills that were walked.
+    pub walked: (usize, usize),
+    /// Walks that go astray, as the page says.
+    pub astray_as_said: usize,
     /// Drills and doc tests that the instance cannot run.
     pub not_applicable: usize,
     /// Drills and doc tests taken from evidence.
@@ -51,9 +55,21 @@ impl Summary {
             };
             count.1 += 1;
             count.0 += usize::from(verdict.is_good());
+            summary.count_walks(played);
         }
         summary.count(findings);
         summary
+    }
+
+    fn count_walks(&mut self, played: &Played) {
+        let walks = &played.evidence.walks;
+        if played.evidence.subject.cause.is_none() || walks.is_empty() {
+            return;
+        }
+        self.walked.1 += 1;
+        self.walked.0 += usize::from(walks.iter().all(|walk| walk.arrived));
+        let as_said = walks.iter().filter(|w| !w.arrived && w.astray.is_some());
+        self.astray_as_said += as_said.count();
     }
 
     /// Counts findings anew.
@@ -69,14 +85,26 @@ impl Summary {
             let (held, all) = self.controls;
             return self.with_rest(vec![format!("{held}/{all} control experiments hold")]);
         }
-        self.with_rest(vec![
-            format!("{}/{} drills recovered", self.drills.0, self.drills.1),
+        let mut parts = vec![format!(
+            "{}/{} drills recovered",
+            self.drills.0, self.drills.1
+        )];
+        if self.walked.1 > 0 {
+            let (arrived, all) = self.walked;
+            parts.push(format!("tree walks arrive in {arrived}/{all} drills"));
+        }
+        if self.astray_as_said > 0 {
+            let n = self.astray_as_said;
+            parts.push(format!("{} astray as said", plural(n, "walk")));
+        }
+        parts.extend([
             format!("{}/{} doc tests passed", self.doc_tests.0, self.doc_tests.1),
             format!(
                 "{} blocks executed, {} waived",
                 self.blocks.executed, self.blocks.waived
             ),
-        ])
+        ]);
+        self.with_rest(parts)
     }
 
     /// One line for people about a check, where nothing was run.

@@ -2,24 +2,28 @@
 
 use super::drill::{leftovers, start, stop};
 use super::record::{Failed, Recorder};
+use super::walk::on_healthy;
 use crate::config::Instance;
 use crate::evidence::{Stage, Verdict};
-use crate::page::Step;
+use crate::plan::Job;
 
-/// Runs `steps`; `Ok` with the processes that were left, which are killed and reported but are no
+/// Runs the blocks of `job`'s chapter, and walks its decision tree; `Ok` with the processes that were left, which are killed and reported but are no
 /// fault: a tutorial may well leave its server running.
 pub(super) fn play(
-    steps: &[Step],
+    job: &Job,
     instance: Option<&Instance>,
     recorder: &mut Recorder<'_>,
 ) -> Result<(Verdict, Vec<String>), Failed> {
     start(instance, recorder)?;
     recorder.begin(Stage::Verify);
-    if let Some(bad) = recorder.steps(steps)? {
+    if let Some(bad) = recorder.steps(&job.page().doc_test)? {
         let finding = bad
             .finding("step-failed", "this block does not do what the page says")
             .help("correct the block, or say what it must do: `{exit=1}`, `{nonzero}`, `{any}`");
         return Err(Failed::new(Verdict::StepFailed, finding));
+    }
+    for tree in job.trees() {
+        on_healthy(tree, recorder)?;
     }
     let left = match instance {
         Some(instance) => stop(Some(instance), recorder)?,

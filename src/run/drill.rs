@@ -1,4 +1,4 @@
-//! One cause played through: start, baseline, induce, detect, diagnose, resolve, verify,
+//! One cause played through: start, baseline, induce, detect, walk, diagnose, resolve, verify,
 //! invariant, stop.
 
 use super::record::{BadStep, Failed, Recorder, in_seconds};
@@ -7,7 +7,9 @@ use crate::config::Instance;
 use crate::evidence::{Stage, Verdict};
 use crate::finding::Finding;
 use crate::page::{Cause, IssuePage, Step};
+use crate::tree::Tree;
 use similar::TextDiff;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The first wait between two rounds of a polled check; it doubles up to [`LONGEST_PAUSE`].
@@ -22,6 +24,8 @@ pub(super) struct Drill<'a> {
     pub(super) cause: &'a Cause,
     pub(super) instance: Option<&'a Instance>,
     pub(super) limits: &'a Limits,
+    /// To be walked with the fault induced.
+    pub(super) trees: &'a [Arc<Tree>],
 }
 
 impl Drill<'_> {
@@ -43,6 +47,7 @@ impl Drill<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<Option<String>, Failed> {
         let before = self.induce(recorder)?;
+        self.walk(self.trees, recorder)?;
         recorder.begin(Stage::Diagnose);
         if let Some(bad) = recorder.steps(&self.issue.diagnosis)? {
             return Err(self.bad(

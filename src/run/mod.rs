@@ -16,6 +16,7 @@ mod session;
 mod spawner;
 mod staging;
 mod stop;
+mod walk;
 
 pub use capture::{HARD_LIMIT, KEPT_BYTES};
 pub use probe::{Probed, prepare};

@@ -4,10 +4,12 @@ use super::capture::for_evidence;
 use super::expectation::{Unmet, judge, seconds};
 use super::leftovers::LIST;
 use super::session::{Manner, Reply, Request, Session, millis};
-use crate::evidence::{Evidence, Outcome, Stage, StageRecord, StepRecord, Verdict};
+use crate::evidence::{Evidence, Outcome, Stage, StageRecord, StepRecord, Verdict, WalkRecord};
 use crate::finding::Finding;
-use crate::page::{DEFAULT_TIMEOUT, Step};
+use crate::markdown::Exit;
+use crate::page::{DEFAULT_TIMEOUT, Expectation, Step};
 use crate::source::Place;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What came of a job.
@@ -48,6 +50,16 @@ impl Failed {
             verdict,
             finding: Some(Box::new(finding)),
         }
+    }
+
+    /// The same, with what `other` has to say added to it.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        if let (Some(finding), Some(other)) = (&mut self.finding, other.finding) {
+            let detail = finding.detail.get_or_insert_default();
+            detail.push_str(&format!("\nand {}: {}\n", other.locator(), other.title));
+            detail.push_str(other.detail.as_deref().unwrap_or_default());
+        }
+        self
     }
 
     /// The instance lacks the capability `missing`.
@@ -113,9 +125,19 @@ fn printed(code: &str, output: &str) -> String {
     text
 }
 
+/// What a recorder has recorded.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    pub(super) stages: Vec<StageRecord>,
+    pub(super) walks: Vec<WalkRecord>,
+    /// Fences to rewrite.
+    pub(super) blessings: Vec<Blessing>,
+}
+
 /// A session together with the record of what runs in it.
 pub(super) struct Recorder<'a> {
     pub(super) session: Session<'a>,
+    pub(super) walks: Vec<WalkRecord>,
     stages: Vec<StageRecord>,
     stage_start: Instant,
     bless: bool,
@@ -127,6 +149,7 @@ impl<'a> Recorder<'a> {
         Self {
             bless,
             blessings: Vec::new(),
+            walks: Vec::new(),
             session,
             stages: Vec::new(),
             stage_start: Instant::now(),
@@ -150,10 +173,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The session, the protocol, and the fences to rewrite.
-    pub(super) fn finish(mut self) -> (Session<'a>, (Vec<StageRecord>, Vec<Blessing>)) {
+    /// The session, and all that was recorded.
+    pub(super) fn finish(mut self) -> (Session<'a>, Recorded) {
         self.end_stage();
-        (self.session, (self.stages, self.blessings))
+        let recorded = Recorded {
+            stages: self.stages,
+            walks: self.walks,
+            blessings: self.blessings,
+        };
+        (self.session, recorded)
     }
 
     fn note(&mut self, record: StepRecord) {
@@ -183,12 +211,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn step<'s>(&mut self, step: &'s Step) -> Result<Option<BadStep<'s>>, Failed> {
-        let reply = self.session.run(&Request {
-            code: &step.code,
-            line: step.first_line,
-            timeout: step.timeout,
-            manner: step.interrupt.map_or(Manner::Typed, Manner::Interrupted),
-        });
+        let reply = self.session.run(&request(step));
         let printed = reply.capture.text();
         let mut judged = judge(&step.expectation, &reply.outcome, &printed);
         if let (true, Err(Unmet::Output(_)), Some(output)) =
@@ -212,10 +235,47 @@ impl<'a> Recorder<'a> {
         }))
     }
 
+    /// Runs a step of another chapter, `page`, whatever it prints; `Ok` with that and its exit status
+    /// if it could be run and came to an end.
+    pub(super) fn ask<'s>(
+        &mut self,
+        step: &'s Step,
+        page: &Path,
+    ) -> Result<Result<(String, Option<u8>), BadStep<'s>>, Failed> {
+        let reply = self.session.run(&request(step));
+        let printed = reply.capture.text();
+        let asked = Expectation {
+            exit: Exit::Runs,
+            output: None,
+        };
+        let judged = judge(&asked, &reply.outcome, &printed);
+        self.note(StepRecord {
+            page: Some(page.to_owned()),
+            ..record(step.first_line, &step.code, &reply, judged.is_ok())
+        });
+        if reply.stopped {
+            return Err(Failed::interrupted());
+        }
+        let status = match reply.outcome {
+            Outcome::Exited { status } => Some(status),
+            _ => None,
+        };
+        Ok(match judged {
+            // What prints nothing until Ctrl-C has answered, too.
+            Ok(()) | Err(Unmet::Silent) => Ok((printed, status)),
+            Err(unmet) => Err(BadStep {
+                step,
+                unmet,
+                printed,
+            }),
+        })
+    }
+
     /// Runs a command of `book.toml`; `Ok` with its output if it exits 0, `Err` in words.
     pub(super) fn command(&mut self, code: &str) -> Result<Result<String, String>, Failed> {
         let (status, printed) = self.quiet_command(code, DEFAULT_TIMEOUT)?;
         self.note(StepRecord {
+            page: None,
             line: 0,
             code: code.to_owned(),
             good: status == (Outcome::Exited { status: 0 }),
@@ -270,6 +330,15 @@ impl<'a> Recorder<'a> {
     }
 }
 
+fn request(step: &Step) -> Request<'_> {
+    Request {
+        code: &step.code,
+        line: step.first_line,
+        timeout: step.timeout,
+        manner: step.interrupt.map_or(Manner::Typed, Manner::Interrupted),
+    }
+}
+
 fn ended_by_newline(printed: &str) -> String {
     let newline = if printed.is_empty() || printed.ends_with('\n') {
         ""
@@ -282,6 +351,7 @@ fn ended_by_newline(printed: &str) -> String {
 fn record(line: usize, code: &str, reply: &Reply, good: bool) -> StepRecord {
     let (output, cut) = for_evidence(&reply.capture.text());
     StepRecord {
+        page: None,
         line,
         code: code.to_owned(),
         outcome: reply.outcome.clone(),
@@ -294,6 +364,7 @@ fn record(line: usize, code: &str, reply: &Reply, good: bool) -> StepRecord {
 
 fn not_run(step: &Step) -> StepRecord {
     StepRecord {
+        page: None,
         line: step.first_line,
         code: step.code.clone(),
         outcome: Outcome::NotRun,

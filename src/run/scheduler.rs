@@ -3,12 +3,12 @@
 use super::doc_test;
 use super::drill::Drill;
 use super::probe::Probed;
-use super::record::{Blessing, Failed, Played, Recorder};
+use super::record::{Failed, Played, Recorded, Recorder};
 use super::sandbox::{Isolation, Sandbox, SandboxError};
 use super::session::{Session, millis};
 use super::stop::Stop;
 use crate::config::Instance;
-use crate::evidence::{Evidence, SCHEMA, StageRecord, Subject, Verdict};
+use crate::evidence::{Evidence, SCHEMA, Subject, Verdict};
 use crate::finding::Finding;
 use crate::plan::Job;
 use std::collections::VecDeque;
@@ -201,6 +201,7 @@ fn play<'a>(
         instance_version: surroundings.probed.version.clone(),
         isolation: surroundings.sandbox.isolation().name().to_owned(),
         stages: Vec::new(),
+        walks: Vec::new(),
         leftovers: Vec::new(),
         total_ms: 0,
     };
@@ -213,7 +214,9 @@ fn play<'a>(
         Err(Failed::not_applicable(missing))
     } else {
         let (ended, recorded) = play_in_sandbox(surroundings, job, prepared, shared)?;
-        (evidence.stages, blessings) = recorded;
+        evidence.stages = recorded.stages;
+        evidence.walks = recorded.walks;
+        blessings = recorded.blessings;
         ended
     };
     let findings = conclude(&mut evidence, ended, job);
@@ -269,8 +272,6 @@ fn not_applicable(job: &Job, missing: &str) -> Finding {
 
 type Ended = Result<(Verdict, Vec<String>), Failed>;
 
-type Recorded = (Vec<StageRecord>, Vec<Blessing>);
-
 fn play_in_sandbox<'a>(
     surroundings: &Surroundings<'a>,
     job: &Job,
@@ -293,6 +294,7 @@ fn play_in_sandbox<'a>(
                 cause,
                 instance,
                 limits: surroundings.limits,
+                trees: job.trees(),
             };
             match job.control() {
                 None => drill.play(&mut recorder),
@@ -300,7 +302,7 @@ fn play_in_sandbox<'a>(
             }
             .map(|verdict| (verdict, Vec::new()))
         }
-        None => doc_test::play(&job.page().doc_test, instance, &mut recorder),
+        None => doc_test::play(job, instance, &mut recorder),
     };
     let (session, protocol) = recorder.finish();
     bury(Prepared { session, home }, shared);

@@ -99,9 +99,10 @@ fn step(step: &StepRecord) -> ShownStep {
     ShownStep {
         text,
         good: step.good,
-        place: match step.line {
-            0 => "book.toml".to_owned(),
-            line => format!("line {line}"),
+        place: match (step.line, &step.page) {
+            (0, _) => "book.toml".to_owned(),
+            (line, None) => format!("line {line}"),
+            (line, Some(page)) => format!("{} line {line}", page.display()),
         },
         outcome: outcome(&step.outcome),
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::path::Path;
 
 /// The names that may follow `runbook:`.
-const DIRECTIVES: &[&str] = &["drills", "matrix", "symptoms"];
+const DIRECTIVES: &[&str] = &["drills", "matrix", "symptoms", "walks"];
 
 /// Directives that nobody will fill.
 pub fn unknown_directives(page: &Page) -> Vec<Finding> {
@@ -39,6 +39,7 @@ pub(super) fn replace_directives(page: &Page, view: &View<'_>, edits: &mut Edits
             "symptoms" => symptoms(page, view),
             "drills" => drills(page, view),
             "matrix" => matrix(page, view),
+            "walks" => super::walks::walks(page, view),
             _ => continue,
         };
         edits.replace(directive.place.span.clone(), format!("{html}\n\n"));
@@ -46,7 +47,7 @@ pub(super) fn replace_directives(page: &Page, view: &View<'_>, edits: &mut Edits
 }
 
 /// The address of an anchor on one page from another.
-fn address(from: &Page, to: &Path, anchor: Option<&str>) -> String {
+pub(super) fn address(from: &Page, to: &Path, anchor: Option<&str>) -> String {
     let href = relative(&from.html_path(), to);
     match anchor {
         Some(anchor) => format!("{href}#{anchor}"),

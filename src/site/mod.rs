@@ -9,6 +9,7 @@ mod index;
 mod page_view;
 mod template;
 mod text;
+mod walks;
 
 pub use build::{SiteError, build};
 pub use index::unknown_directives;

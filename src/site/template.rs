@@ -14,6 +14,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         ("evidence.html", include_str!("templates/evidence.html")),
         ("matrix.html", include_str!("templates/matrix.html")),
         ("symptoms.html", include_str!("templates/symptoms.html")),
+        ("walks.html", include_str!("templates/walks.html")),
     ])
     .expect("the templates are constants of ours");
     tera

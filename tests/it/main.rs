@@ -18,3 +18,4 @@ mod rules;
 mod sessions;
 mod site;
 mod tidy;
+mod trees;
