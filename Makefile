@@ -17,11 +17,11 @@ setup:
 
 # The main job: the Engram book against the embedded test instance.
 verify: setup
-	cargo build --release --locked
+	cargo build --release --locked --workspace
 	target/release/mdbook-runbook verify book
 
 test: setup
-	cargo build --release --locked -p engram-testbed
+	cargo build --release --locked --workspace
 	cargo test --locked --workspace
 	bash tests/scripts/run.sh
 
