@@ -46,10 +46,8 @@ while [ "$#" -gt 0 ]; do
   esac
   shift 2
 done
-if [ -n "$space" ]; then
-  valid_space_id "$space" || usage_error "$space is not a space id: 3 to 64 of a-z, 0-9, _ and -"
-  [ "$space" != all ] || usage_error 'a space called "all" cannot be backed up alone: its archive would be taken for a full one'
-fi
+require_space_id "$space"
+[ "$space" != all ] || usage_error 'a space called "all" cannot be backed up alone: its archive would be taken for a full one'
 
 need awk curl flock jq ps sha256sum tar zstd
 umask 077

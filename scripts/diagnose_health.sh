@@ -41,6 +41,10 @@ source "$here/lib_findings.sh"
 source "$here/lib_look.sh"
 # shellcheck source-path=SCRIPTDIR source=lib_checks.sh
 source "$here/lib_checks.sh"
+# shellcheck source-path=SCRIPTDIR source=lib_checks_grpc.sh
+source "$here/lib_checks_grpc.sh"
+# shellcheck source-path=SCRIPTDIR source=lib_checks_data.sh
+source "$here/lib_checks_data.sh"
 
 # ---- arguments ----------------------------------------------------------------------------------
 
@@ -76,15 +80,10 @@ done
 [[ $grpc_port =~ ^[0-9]{0,5}$ ]] || usage_error "--grpc-port takes a port number, not $grpc_port"
 [[ $url =~ ^https?://[^/]+ ]] || usage_error "--url takes an address such as http://localhost:7432, not $url"
 url=${url%/}
-if [ -n "$output" ]; then
-  [ -d "$(dirname -- "$output")" ] || usage_error "the directory of $output does not exist"
-  # Renaming over /dev/stdout would replace it.
-  if [ -e "$output" ] && [ ! -f "$output" ]; then usage_error "$output is not a regular file"; fi
-fi
+[ -z "$output" ] || require_report_file "$output"
 
 need awk curl ps
 work=$(mktemp -d) || fail "cannot make a temporary directory" "free some space in ${TMPDIR:-/tmp}"
-report_part=''
 trap 'rm -rf -- "$work" ${report_part:+"$report_part"}' EXIT
 
 # ---- look, judge, print -------------------------------------------------------------------------
@@ -118,12 +117,7 @@ check=10; check_metrics
 exit_status=$(exit_status_of_findings)
 if "$as_json"; then report_json "$stamp" "$url" "$data_dir" >"$work/report"; else report_text "$stamp" "$url" >"$work/report"; fi
 cat "$work/report"
-if [ -n "$output" ]; then
-  if ! report_part=$(mktemp -- "$output.XXXXXX") || ! cat "$work/report" >"$report_part" ||
-    ! chmod "$(printf '%o' $((0666 & ~$(umask))))" "$report_part" || ! mv -f -T -- "$report_part" "$output"; then
-    warn "the report could not be written to $output"
-    [ "$exit_status" -ge "$EXIT_WARNING" ] || exit_status=$EXIT_WARNING
-  fi
-  report_part=''
+if [ -n "$output" ] && ! write_report "$work/report" "$output" && [ "$exit_status" -lt "$EXIT_WARNING" ]; then
+  exit_status=$EXIT_WARNING
 fi
 exit "$exit_status"

@@ -43,16 +43,13 @@ set -euo pipefail
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lib_change.sh
+source "$here/lib_change.sh"
 
 mode=''
-space=''
-dry_run=false
 backup=false
-yes=false
 start=true
 wait_seconds=60
-data_dir_option=''
-backup_dir_option=''
 config_option=''
 url="${ENGRAM_URL:-http://localhost:7432}"
 log_file="${ENGRAM_RECOVERY_LOG:-}"
@@ -62,33 +59,20 @@ set_mode() {
   mode=$1
 }
 
-set_space() {
-  [ -z "$space" ] || [ "$space" = "$1" ] || usage_error "one space, not two: $space, $1"
-  valid_space_id "$1" || usage_error "$1 is not a space id: 3 to 64 of a-z, 0-9, _ and -"
-  space=$1
-}
-
 while [ "$#" -gt 0 ]; do
+  if change_option "$@"; then shift "$taken"; continue; fi
   case $1 in
     -h | --help) print_help "${BASH_SOURCE[0]}"; exit "$EXIT_OK" ;;
     --sanitize-nan | --fix-wal-corruption | --rebuild-indices | --restore-latest | --readonly-mode | --readwrite-mode)
       set_mode "${1#--}"; shift; continue ;;
-    --dry-run) dry_run=true; shift; continue ;;
     --backup-first) backup=true; shift; continue ;;
-    --yes) yes=true; shift; continue ;;
     --no-start) start=false; shift; continue ;;
     --reset-space)
       value=$(option_value "$1" "$#" "${2-}") || exit
       set_mode reset-space
       set_space "$value"
       ;;
-    --space)
-      value=$(option_value "$1" "$#" "${2-}") || exit
-      set_space "$value"
-      ;;
     --wait) wait_seconds=$(option_value "$1" "$#" "${2-}") || exit ;;
-    --data-dir) data_dir_option=$(option_value "$1" "$#" "${2-}") || exit ;;
-    --backup-dir) backup_dir_option=$(option_value "$1" "$#" "${2-}") || exit ;;
     --config) config_option=$(option_value "$1" "$#" "${2-}") || exit ;;
     --url) url=$(option_value "$1" "$#" "${2-}") || exit ;;
     --log) log_file=$(option_value "$1" "$#" "${2-}") || exit ;;
@@ -101,9 +85,7 @@ done
 case $mode in
   readonly-mode | readwrite-mode) [ -z "$space" ] || usage_error "--$mode is for the whole server, not for space $space" ;;
 esac
-if ! "$yes" && ! "$dry_run" && [ ! -t 0 ]; then
-  usage_error 'there is no terminal to ask on: give --yes, or --dry-run to see what would be done'
-fi
+require_terminal_or_yes
 
 need awk curl flock jq od ps
 umask 077
@@ -119,10 +101,7 @@ source "$here/lib_modes.sh"
 
 # ---- where --------------------------------------------------------------------------------------
 
-data_dir=$(find_data_dir "$data_dir_option") || fail 'the data directory is not known' 'set ENGRAM_DATA_DIR or give --data-dir'
-case $data_dir in
-  / | /bin | /boot | /dev | /etc | /home | /proc | /root | /run | /sys | /tmp | /usr | /var) fail "$data_dir is no data directory of Engram" ;;
-esac
+find_data_dir_to_change
 backup_dir=$(find_backup_dir "$backup_dir_option")
 ! inside "$data_dir" "$backup_dir" || fail "$backup_dir is inside the data directory" 'choose another --backup-dir, best on another disk'
 [ -n "$log_file" ] || log_file=$backup_dir/recovery.log
@@ -186,17 +165,7 @@ if "$stops"; then
 fi
 if "$backup"; then say "before that, a backup of $scope is made in $backup_dir"; fi
 
-if "$dry_run"; then
-  say 'dry run: nothing was changed'
-  exit "$EXIT_OK"
-fi
-if ! "$yes"; then
-  read -r -p 'Type yes to go on: ' answer || answer=''
-  if [ "$answer" != yes ]; then
-    say 'Not confirmed. Nothing was changed.'
-    exit "$EXIT_WARNING"
-  fi
-fi
+go_on_or_exit
 
 # ---- do it --------------------------------------------------------------------------------------
 

@@ -69,6 +69,34 @@ valid_space_id() {
   [[ $1 =~ ^[a-z0-9_-]{3,64}$ ]]
 }
 
+# require_space_id TEXT: wrong usage if it is given and cannot be the id of a space.
+require_space_id() {
+  [ -z "$1" ] || valid_space_id "$1" || usage_error "$1 is not a space id: 3 to 64 of a-z, 0-9, _ and -"
+}
+
+# require_report_file FILE: wrong usage if a report cannot be put there.
+require_report_file() {
+  [ -d "$(dirname -- "$1")" ] || usage_error "the directory of $1 does not exist"
+  # Renaming over /dev/stdout would replace it.
+  if [ -e "$1" ] && [ ! -f "$1" ]; then usage_error "$1 is not a regular file"; fi
+}
+
+# write_report REPORT FILE: makes FILE a copy of REPORT, whole or not at all. Fails with a warning.
+# While it works, report_part is what a trap should remove.
+report_part=''
+write_report() {
+  local written=false
+  if report_part=$(mktemp -- "$2.XXXXXX") && cat "$1" >"$report_part" &&
+    chmod "$(printf '%o' $((0666 & ~$(umask))))" "$report_part" && mv -f -T -- "$report_part" "$2"; then
+    written=true
+  else
+    warn "the report could not be written to $2"
+    [ -z "$report_part" ] || rm -f -- "$report_part"
+  fi
+  report_part=''
+  "$written"
+}
+
 # One line per server process, in any state: PID.
 # A process is a server if its program is named engram and one of its arguments is "start"; so other
 # engram commands and a grep for engram are not counted.

@@ -76,34 +76,10 @@ count_files() {
 
 # ---- the server -------------------------------------------------------------------------------------
 
-as_root=()
-if [ "$(id -u)" -ne 0 ] && have sudo; then as_root=(sudo -n); fi
-
-# Is there a service manager that knows the server? Else it is started and stopped by its own commands.
-has_unit() {
-  have systemctl && [ -n "$(timeout 10 systemctl show engram --property=FragmentPath --value 2>/dev/null)" ]
-}
-
-server_is_running() {
-  [ -n "$(servers_using "$data_dir")" ] || data_dir_is_locked "$data_dir"
-}
-
-# Also a service that the manager is about to start again counts as one to be stopped.
 stop_server() {
-  local end
   step 'stopping the server'
   if "$was_running"; then changed 'the server was stopped'; fi
-  if has_unit; then
-    ${as_root[0]+"${as_root[@]}"} systemctl stop engram || give_up 'the server could not be stopped' 'systemctl status engram'
-  elif server_is_running; then
-    have engram || give_up 'there is neither a service called engram nor the command engram' 'stop the server, then run this again'
-    engram stop || give_up 'the server could not be stopped' "see its processes: ps -C engram"
-  fi
-  end=$((SECONDS + 15))
-  while server_is_running; do
-    [ "$SECONDS" -lt "$end" ] || give_up "a server still runs: PID $(servers_using "$data_dir" | paste -sd ' ')" 'end it: sudo kill PID'
-    sleep 0.2
-  done
+  end_server || give_up "$reason" "$remedy"
 }
 
 # While we hold the server's own lock, no server can start on files that are being changed.

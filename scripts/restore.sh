@@ -26,26 +26,19 @@ set -euo pipefail
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lib_change.sh
+source "$here/lib_change.sh"
 
 archive=''
-space=''
 stop=false
-yes=false
-dry_run=false
-backup_dir_option=''
 quarantine_option="${ENGRAM_QUARANTINE_DIR:-}"
-data_dir_option=''
 
 while [ "$#" -gt 0 ]; do
+  if change_option "$@"; then shift "$taken"; continue; fi
   case $1 in
     -h | --help) print_help "${BASH_SOURCE[0]}"; exit "$EXIT_OK" ;;
     --stop) stop=true; shift; continue ;;
-    --yes) yes=true; shift; continue ;;
-    --dry-run) dry_run=true; shift; continue ;;
-    --space) space=$(option_value "$1" "$#" "${2-}") || exit ;;
-    --backup-dir) backup_dir_option=$(option_value "$1" "$#" "${2-}") || exit ;;
     --quarantine) quarantine_option=$(option_value "$1" "$#" "${2-}") || exit ;;
-    --data-dir) data_dir_option=$(option_value "$1" "$#" "${2-}") || exit ;;
     -*) usage_error "unknown option $1" ;;
     '') usage_error 'the name of the archive is empty' ;;
     *)
@@ -58,23 +51,14 @@ while [ "$#" -gt 0 ]; do
   shift 2
 done
 [ -n "$archive" ] || usage_error 'which archive? a file or latest'
-if [ -n "$space" ]; then
-  valid_space_id "$space" || usage_error "$space is not a space id: 3 to 64 of a-z, 0-9, _ and -"
-fi
-if ! "$yes" && ! "$dry_run" && [ ! -t 0 ]; then
-  usage_error 'there is no terminal to ask on: give --yes, or --dry-run to see what would be done'
-fi
+require_terminal_or_yes
 
 need awk flock jq ps sha256sum tar zstd
 umask 077
 
 # ---- where --------------------------------------------------------------------------------------
 
-data_dir=$(find_data_dir "$data_dir_option") || fail 'the data directory is not known' 'set ENGRAM_DATA_DIR or give --data-dir'
-data_dir=$(realpath -m -- "$data_dir")
-case $data_dir in
-  / | /bin | /boot | /dev | /etc | /home | /proc | /root | /run | /sys | /tmp | /usr | /var) fail "$data_dir is no data directory of Engram" ;;
-esac
+find_data_dir_to_change
 if [ -e "$data_dir" ]; then
   [ -d "$data_dir" ] || fail "$data_dir is not a directory"
   if [ ! -r "$data_dir" ] || [ ! -w "$data_dir" ] || [ ! -x "$data_dir" ]; then
@@ -138,18 +122,8 @@ if "$running" && ! "$stop"; then
   fail "the server runs${servers[0]+ (PID ${servers[*]})}; it would go on writing to the files that are moved away. Nothing was changed" \
     'sudo systemctl stop engram, then this again; or give --stop'
 fi
-if "$dry_run"; then
-  "$running" && say 'would stop the server first'
-  say 'dry run: nothing was changed'
-  exit "$EXIT_OK"
-fi
-if ! "$yes"; then
-  read -r -p 'Type yes to go on: ' answer || answer=''
-  if [ "$answer" != yes ]; then
-    say 'Not confirmed. Nothing was changed.'
-    exit "$EXIT_WARNING"
-  fi
-fi
+if "$dry_run" && "$running"; then say 'would stop the server first'; fi
+go_on_or_exit
 
 # ---- do it --------------------------------------------------------------------------------------
 
@@ -161,22 +135,9 @@ fi
 exec 9>"$backup_dir/.lock"
 flock --nonblock 9 || fail "another backup or restore works in $backup_dir. Nothing was changed" 'wait until it has ended'
 
-# By the service manager, which would otherwise start it again; without one, by its own command.
-stop_server() {
-  local sudo=()
-  if [ "$(id -u)" -ne 0 ] && have sudo; then sudo=(sudo -n); fi
-  if have systemctl && ${sudo[0]+"${sudo[@]}"} systemctl stop engram; then return; fi
-  engram stop
-}
-
 if "$running"; then
   say 'stopping the server'
-  stop_server || fail 'the server could not be stopped. Nothing was changed' 'systemctl status engram'
-  for _ in $(seq 50); do
-    [ -n "$(servers_using "$data_dir")" ] || break
-    sleep 0.2
-  done
-  [ -z "$(servers_using "$data_dir")" ] || fail "a server still runs: PID $(servers_using "$data_dir" | tr '\n' ' '). Nothing was changed" 'end it: sudo kill PID'
+  end_server || fail "$reason. Nothing was changed" "$remedy"
 fi
 # While we hold the server's own lock, no server can start on a half-restored directory.
 [ ! -L "$data_dir/.lock" ] || fail "$data_dir/.lock is a symbolic link. Nothing was changed" "remove it: sudo rm $data_dir/.lock"

@@ -42,9 +42,7 @@ while [ "$#" -gt 0 ]; do
   shift 2
 done
 [ -n "$archive" ] || usage_error 'which archive? a file or latest'
-if [ -n "$space" ]; then
-  valid_space_id "$space" || usage_error "$space is not a space id: 3 to 64 of a-z, 0-9, _ and -"
-fi
+require_space_id "$space"
 
 need jq sha256sum tar zstd
 

@@ -37,7 +37,7 @@ trap 'rm -rf -- "$results"' EXIT
 # A test whose name ends in _server needs one. static.sh looks at the repository itself, so it runs outside.
 list() {
   local file test filter wanted
-  for file in static recovery debug diagnose backup verify restore benchmark profile slow logs; do
+  for file in static recovery recovery_wal recovery_settings debug diagnose diagnose_server backup verify restore benchmark profile slow logs; do
     while read -r test; do
       case $test in *_server) "$with_server" || continue ;; esac
       wanted=false
@@ -51,11 +51,12 @@ list() {
 }
 
 one() {
-  local status=0
+  local status=0 libs
+  libs=$(printf '%s:' "$here"/lib_*.sh)
   if [ "$1" = static ]; then
     ROOT=$root bash "$here/prelude.sh" "$here/static.sh" "$2" >"$results/$1.$2.out" 2>&1 || status=$?
   else
-    SANDBOX_FILES="$here/prelude.sh:$here/$1.sh" timeout 120 "$here/in-sandbox.sh" \
+    SANDBOX_FILES="$libs$here/prelude.sh:$here/$1.sh" timeout 120 "$here/in-sandbox.sh" \
       bash /opt/tests/prelude.sh "/opt/tests/$1.sh" "$2" >"$results/$1.$2.out" 2>&1 || status=$?
   fi
   if [ "$status" -eq 0 ]; then
