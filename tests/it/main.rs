@@ -13,6 +13,7 @@ mod escalation;
 mod fences;
 mod hostile;
 mod interrupt;
+mod messages;
 mod redis;
 mod rules;
 mod sessions;
