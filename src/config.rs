@@ -125,6 +125,8 @@ pub struct Config {
     pub resolve_within: Duration,
     /// Names of headings.
     pub headings: Headings,
+    /// The ways out that each family of the log catalogue must name one of; empty where none is asked for.
+    pub strategies: Vec<String>,
     /// The service under test; `None` for a book whose blocks need none.
     pub instance: Option<Instance>,
     /// `book.toml` itself, for findings.
@@ -174,6 +176,7 @@ struct Raw {
     categories: BTreeMap<String, String>,
     resolve_within: Option<String>,
     headings: Headings,
+    strategies: Vec<String>,
     instance: Option<toml::Table>,
 }
 
@@ -233,6 +236,7 @@ impl Config {
             categories,
             resolve_within,
             headings: raw.headings,
+            strategies: raw.strategies,
             instance: instance::read(file, raw.instance, profile)?,
             file: Arc::clone(file),
         })

@@ -2,9 +2,11 @@
 //!
 //! One JSON file per drill or doc test, below the book's state folder.
 
+mod log;
 mod store;
 mod walk;
 
+pub use log::{Log, LogLine};
 pub use store::{Store, StoreError};
 pub use walk::{TurnRecord, WalkEnd, WalkRecord};
 
@@ -258,6 +260,9 @@ pub struct Evidence {
     pub walks: Vec<WalkRecord>,
     /// Processes that outlived the instance, as `pid command`.
     pub leftovers: Vec<String>,
+    /// What the instance logged; `None` where nobody has asked.
+    #[serde(default)]
+    pub log: Option<Log>,
     /// Milliseconds from sandbox to sandbox.
     pub total_ms: u64,
 }

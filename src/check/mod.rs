@@ -1,11 +1,13 @@
 //! Checks, a file each: kebab-case name, what it looks at, what it says.
 
+mod catalogue;
 mod danger;
 mod escalation;
 mod links;
 mod trees;
 mod waivers;
 
+pub use catalogue::log_lines;
 pub use links::{alert_anchors, links};
 pub use trees::{escalation_target, walks_astray};
 
@@ -25,6 +27,7 @@ pub fn static_findings(pages: &[Arc<Page>], trees: &[Arc<Tree>], config: &Config
         findings.extend(links::lost_queries(page));
     }
     findings.extend(links::symptom_index(pages, config));
+    findings.extend(catalogue::check(pages, config));
     findings.extend(escalation::check(pages, &config.headings));
     findings.extend(trees::check(pages, trees));
     findings

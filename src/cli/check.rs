@@ -1,10 +1,12 @@
 //! `mdbook-runbook check`: everything that needs no execution.
 
 use super::args::BookArgs;
-use super::open::open;
+use super::open::{Opened, open};
 use super::output::Output;
 use super::site::{self, Purpose};
 use super::{CliError, Exit};
+use crate::evidence::Store;
+use crate::finding::Finding;
 use crate::report::Summary;
 use crate::rules::FileEdit;
 
@@ -17,6 +19,8 @@ pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     })?;
     let built = site::build(&opened, dest.path(), None, Purpose::Inspect)?;
     findings.extend(built.findings);
+    let store = Store::load(&opened.config.state_dir());
+    findings.extend(catalogue(&opened, &store));
     let (edits, more, linked) = site::rules(&opened);
     findings.extend(more);
     findings.extend(edits.iter().map(FileEdit::stale_finding));
@@ -31,4 +35,9 @@ pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     } else {
         Exit::Findings
     })
+}
+
+/// The catalogue of log lines against what is on record.
+pub(super) fn catalogue(opened: &Opened, store: &Store) -> Vec<Finding> {
+    crate::check::log_lines(&opened.pages, &opened.config, store, &opened.plan.jobs)
 }

@@ -37,6 +37,7 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
         let dest = opened.config.build_dir.clone();
         let built = site::build(&opened, &dest, Some(executed.inputs), Purpose::Publish)?;
         findings.extend(built.findings);
+        findings.extend(super::check::catalogue(&opened, &store));
         let (edits, more, linked) = site::rules(&opened);
         findings.extend(more);
         findings.extend(edits.iter().map(FileEdit::stale_finding));

@@ -30,6 +30,10 @@ pub struct Instance {
     pub version: Option<String>,
     /// Prints its log; shown when it does not get ready.
     pub log: Option<String>,
+    /// Prints its whole log; what it logged is kept with the evidence.
+    pub log_all: Option<String>,
+    /// Reads lines of its log and prints for each the number of its family, 0 for none.
+    pub classify: Option<String>,
     /// Stores the data that every drill starts from.
     pub seed: Option<String>,
     /// Prints what a drill must not change.
@@ -59,6 +63,8 @@ struct Raw {
     ready_within: Option<String>,
     version: Option<String>,
     log: Option<String>,
+    log_all: Option<String>,
+    classify: Option<String>,
     seed: Option<String>,
     invariant: Option<String>,
     settle: Option<String>,
@@ -105,6 +111,8 @@ pub(super) fn read(
         ready: raw.ready,
         version: raw.version,
         log: raw.log,
+        log_all: raw.log_all,
+        classify: raw.classify,
         seed: raw.seed,
         invariant: raw.invariant,
         env: raw.env,

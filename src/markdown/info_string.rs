@@ -14,6 +14,7 @@ pub const NAMES: &[&str] = &[
     "danger",
     "exit",
     "interrupt",
+    "log",
     "loss",
     "needs",
     "nonzero",
@@ -62,6 +63,8 @@ pub struct Attributes {
     pub danger: bool,
     /// The fence holds the expected output of the block before it.
     pub output: bool,
+    /// The fence holds lines that the instance logs.
+    pub log: bool,
     /// Capabilities that the cause needs.
     pub needs: Vec<String>,
     /// What the cause's resolution loses.
@@ -137,6 +140,13 @@ impl InfoString {
             language,
             attributes,
         };
+        if info.attributes.log && info.is_shell() {
+            findings.push(
+                Finding::error("unknown-attribute", place.clone(), "`log` on a shell block")
+                    .note("lines of a log are not executed")
+                    .help("write ```text {log}"),
+            );
+        }
         (info, findings)
     }
 
@@ -186,6 +196,7 @@ impl Attributes {
             }
             ("danger", None) => self.danger = true,
             ("output", None) => self.output = true,
+            ("log", None) => self.log = true,
             ("needs", Some(value)) => {
                 let names = value.split([',', ' ']).filter(|n| !n.is_empty());
                 self.needs.extend(names.map(str::to_owned));

@@ -1,9 +1,11 @@
 //! Markdown read as a page of a runbook: front matter, roles, symptoms, causes.
 
+mod catalogue;
 mod front_matter;
 mod issue;
 mod step;
 
+pub use catalogue::{Family, LoggedLine, families, family_of};
 pub(crate) use front_matter::backticked;
 pub use front_matter::{AlertRef, FrontMatter};
 pub use issue::{Cause, IssuePage, Symptom};

@@ -7,6 +7,7 @@ mod drill;
 mod driver;
 mod expectation;
 mod leftovers;
+mod log;
 mod probe;
 mod processes;
 mod record;

@@ -4,7 +4,9 @@ use super::capture::for_evidence;
 use super::expectation::{Unmet, judge, seconds};
 use super::leftovers::LIST;
 use super::session::{Manner, Reply, Request, Session, millis};
-use crate::evidence::{Evidence, Outcome, Stage, StageRecord, StepRecord, Verdict, WalkRecord};
+use crate::evidence::{
+    Evidence, Log, Outcome, Stage, StageRecord, StepRecord, Verdict, WalkRecord,
+};
 use crate::finding::Finding;
 use crate::markdown::Exit;
 use crate::page::{DEFAULT_TIMEOUT, Expectation, Step};
@@ -130,6 +132,7 @@ fn printed(code: &str, output: &str) -> String {
 pub(super) struct Recorded {
     pub(super) stages: Vec<StageRecord>,
     pub(super) walks: Vec<WalkRecord>,
+    pub(super) log: Option<Log>,
     /// Fences to rewrite.
     pub(super) blessings: Vec<Blessing>,
 }
@@ -138,6 +141,7 @@ pub(super) struct Recorded {
 pub(super) struct Recorder<'a> {
     pub(super) session: Session<'a>,
     pub(super) walks: Vec<WalkRecord>,
+    pub(super) log: Option<Log>,
     stages: Vec<StageRecord>,
     stage_start: Instant,
     bless: bool,
@@ -150,6 +154,7 @@ impl<'a> Recorder<'a> {
             bless,
             blessings: Vec::new(),
             walks: Vec::new(),
+            log: None,
             session,
             stages: Vec::new(),
             stage_start: Instant::now(),
@@ -179,6 +184,7 @@ impl<'a> Recorder<'a> {
         let recorded = Recorded {
             stages: self.stages,
             walks: self.walks,
+            log: self.log,
             blessings: self.blessings,
         };
         (self.session, recorded)

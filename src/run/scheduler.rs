@@ -203,6 +203,7 @@ fn play<'a>(
         stages: Vec::new(),
         walks: Vec::new(),
         leftovers: Vec::new(),
+        log: None,
         total_ms: 0,
     };
     let mut blessings = Vec::new();
@@ -216,6 +217,7 @@ fn play<'a>(
         let (ended, recorded) = play_in_sandbox(surroundings, job, prepared, shared)?;
         evidence.stages = recorded.stages;
         evidence.walks = recorded.walks;
+        evidence.log = recorded.log;
         blessings = recorded.blessings;
         ended
     };
@@ -303,6 +305,13 @@ fn play_in_sandbox<'a>(
             .map(|verdict| (verdict, Vec::new()))
         }
         None => doc_test::play(job, instance, &mut recorder),
+    };
+    // After the stop: what is logged while it stops counts too.
+    let ended = match ended {
+        Ok(ended) if job.control().is_none() => {
+            super::log::take(instance, &mut recorder).map(|()| ended)
+        }
+        ended => ended,
     };
     let (session, protocol) = recorder.finish();
     bury(Prepared { session, home }, shared);

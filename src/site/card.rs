@@ -2,8 +2,8 @@
 
 use super::page_view::{State, View};
 use super::template::fill;
-use super::text::time;
-use crate::page::{IssuePage, Page};
+use super::text::{relative, time};
+use crate::page::{IssuePage, Page, families};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -14,7 +14,15 @@ struct Card<'a> {
     target: String,
     alerts: Vec<&'a str>,
     resolution: Option<&'a str>,
+    patterns: Vec<Pattern<'a>>,
     causes: Vec<CauseLine<'a>>,
+}
+
+/// A family of the log catalogue.
+#[derive(Serialize)]
+struct Pattern<'a> {
+    href: String,
+    name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -56,9 +64,27 @@ pub(super) fn card(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
             .map(|alert| alert.name.as_str())
             .collect(),
         resolution: issue.resolution_id.as_deref(),
+        patterns: patterns(page, view),
         causes: causes.collect(),
     };
     fill("card.html", &card)
+}
+
+/// The families that the page names, as far as the book has a catalogue.
+fn patterns<'a>(page: &Page, view: &View<'a>) -> Vec<Pattern<'a>> {
+    let numbers = &page.front_matter.patterns;
+    view.pages
+        .iter()
+        .flat_map(|own| families(own).into_iter().map(move |family| (own, family)))
+        .filter(|(_, family)| numbers.contains(&family.number))
+        .map(|(own, family)| {
+            let to = relative(&page.html_path(), &own.html_path());
+            Pattern {
+                href: format!("{to}#pattern-{}", family.number),
+                name: &family.heading.text,
+            }
+        })
+        .collect()
 }
 
 /// A state in class and word.

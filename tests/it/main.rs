@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod book;
+mod catalogue;
 mod drills;
 mod engram;
 mod escalation;
