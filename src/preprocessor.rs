@@ -37,9 +37,11 @@ impl Preprocessor for Runbook {
                 pages.push(page);
             }
         });
+        let (trees, _) = crate::tree::trees(&pages, &config.headings);
         let view = View {
             config: &config,
             pages: &pages,
+            trees: &trees,
             store: &store,
             inputs: self.inputs.as_ref(),
         };

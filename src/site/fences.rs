@@ -13,6 +13,30 @@ pub(super) fn has_blocks(page: &Page) -> bool {
         .any(|block| block.info.is_shell())
 }
 
+/// A block of a list or a quote, by itself: its fence at the beginning of the line.
+pub(super) fn shown(block: &CodeBlock) -> String {
+    let longest = block
+        .code
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    let info = match block.info_text.split_once('{') {
+        Some((head, _)) => head.trim_end().to_owned() + &classes(block),
+        None => block.info_text.clone(),
+    };
+    let code = &block.code;
+    let newline = if code.is_empty() || code.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    let waiver = block.info.attributes.waive.is_some().then(|| waiver(block));
+    let waiver = waiver.map_or_else(String::new, |html| format!("\n{html}\n"));
+    format!("{fence}{info}\n{code}{newline}{fence}\n{waiver}")
+}
+
 /// Rewrites the info strings, and says why a block is waived.
 pub(super) fn rewrite(page: &Page, edits: &mut Edits) {
     for block in &page.document.blocks {
@@ -26,15 +50,9 @@ pub(super) fn rewrite(page: &Page, edits: &mut Edits) {
                 edits.replace(start..line.end, classes(block));
             }
         }
-        if let Some(reason) = &attributes.waive {
-            let until = attributes
-                .until
-                .map_or_else(String::new, |date| format!(" until {date}"));
+        if attributes.waive.is_some() {
             let prefix = container_prefix(text, block);
-            let html = format!(
-                "<p class=\"rb-waiver\">This block is not executed{until}: {}</p>",
-                escape(reason)
-            );
+            let html = waiver(block);
             let end = block.place.span.start
                 + text[block.place.span.clone()]
                     .trim_end_matches(['\n', '\r'])
@@ -42,6 +60,19 @@ pub(super) fn rewrite(page: &Page, edits: &mut Edits) {
             edits.insert(end, format!("\n{prefix}\n{prefix}{html}\n{prefix}"));
         }
     }
+}
+
+/// Why it is not executed, as one line of HTML.
+fn waiver(block: &CodeBlock) -> String {
+    let attributes = &block.info.attributes;
+    let reason = attributes.waive.as_deref().unwrap_or_default();
+    let until = attributes
+        .until
+        .map_or_else(String::new, |date| format!(" until {date}"));
+    format!(
+        "<p class=\"rb-waiver\">This block is not executed{until}: {}</p>",
+        escape(reason)
+    )
 }
 
 fn classes(block: &CodeBlock) -> String {

@@ -9,6 +9,8 @@ mod index;
 mod page_view;
 mod template;
 mod text;
+mod tree_picture;
+mod tree_view;
 mod walks;
 
 pub use build::{SiteError, build};

@@ -1,11 +1,13 @@
 //! A chapter's Markdown with what the reader of a runbook needs added to it.
 
-use super::{card, evidence_view, fences, index};
+use super::{card, evidence_view, fences, index, tree_view};
 use crate::config::{Config, Headings};
 use crate::evidence::{Evidence, Store, Subject};
 use crate::page::{Cause, Page, Role};
+use crate::tree::Tree;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Everything that pages show beside their own text.
 pub struct View<'a> {
@@ -13,6 +15,8 @@ pub struct View<'a> {
     pub config: &'a Config,
     /// All pages, in the order of the book.
     pub pages: &'a [Page],
+    /// The decision trees among them.
+    pub trees: &'a [Arc<Tree>],
     /// What was run.
     pub store: &'a Store,
     /// Hashes of the inputs as they are now; without them nothing is called stale.
@@ -75,11 +79,13 @@ impl Edits {
         let mut result = String::with_capacity(text.len() * 2);
         let mut at = 0;
         for (range, new) in self.0 {
-            if range.start >= at {
-                result.push_str(&text[at..range.start]);
-                at = range.end;
+            // What lies in a range that is replaced as a whole goes with it.
+            if range.start < at {
+                continue;
             }
+            result.push_str(&text[at..range.start]);
             result.push_str(&new);
+            at = range.end;
         }
         result.push_str(&text[at..]);
         result
@@ -106,10 +112,18 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         }
         fold_drills(page, &view.config.headings, &mut edits);
     }
+    for tree in view.trees.iter().filter(|tree| tree.page == page.path) {
+        edits.replace(tree.list.clone(), tree_view::shown(tree, page, view));
+    }
     fences::rewrite(page, &mut edits);
     index::replace_directives(page, view, &mut edits);
     let mut result = edits.apply(text);
-    if fences::has_blocks(page) || page.issue.is_some() || !page.document.directives.is_empty() {
+    let has_tree = view.trees.iter().any(|tree| tree.page == page.path);
+    if fences::has_blocks(page)
+        || page.issue.is_some()
+        || has_tree
+        || !page.document.directives.is_empty()
+    {
         result.push_str("\n\n<style>\n");
         result.push_str(include_str!("assets/runbook.css"));
         result.push_str("</style>\n\n<script>\n");

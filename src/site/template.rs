@@ -13,6 +13,10 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         ("drills.html", include_str!("templates/drills.html")),
         ("evidence.html", include_str!("templates/evidence.html")),
         ("matrix.html", include_str!("templates/matrix.html")),
+        (
+            "tree_picture.html",
+            include_str!("templates/tree_picture.html"),
+        ),
         ("symptoms.html", include_str!("templates/symptoms.html")),
         ("walks.html", include_str!("templates/walks.html")),
     ])

@@ -188,7 +188,7 @@ impl Reader<'_> {
     fn is_command(&self, span: &Range<usize>) -> bool {
         self.block(span).is_some_and(|index| {
             let info = &self.page.document.blocks[index].info;
-            info.is_shell() && !info.attributes.output
+            info.is_shell() && !info.attributes.output && info.attributes.waive.is_none()
         })
     }
 

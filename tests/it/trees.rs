@@ -343,3 +343,126 @@ fn the_heading_may_have_another_name() {
         .says("cause-without-tree");
     book(&tree).run(&["check"]).status(0);
 }
+
+/// The page `tree.md` of a built book.
+fn built(tree: &str) -> String {
+    let book = book(tree).page("help.md", "# Help\n\n## Call {#call}\n");
+    let toml = INSTANCE.replacen(
+        "resolve-within",
+        "escalation = \"help.md#call\"\nrun = \"never\"\nresolve-within",
+        1,
+    );
+    let book = book.toml(&toml);
+    book.run(&["build"]).status(0);
+    book.read("book/tree.html")
+}
+
+#[test]
+fn a_tree_is_shown_as_folds_with_blocks_and_links() {
+    let html = built(TREE);
+    for shown in [
+        "<details class=\"rb-branch\" name=\"rb-tree-md-1\">",
+        "<span class=\"rb-condition\"><strong>over 5 odd</strong></span> it is odd. Is it there?",
+        "<code class=\"language-bash\">test -s /var/state\n</code>",
+        "<span class=\"rb-condition\"><strong><code>down</code></strong></span> it was \
+         <span class=\"rb-fix\"><a href=\"issues/down.html#off\">switched off</a></span>",
+        "None of these: <a href=\"help.html#call\">escalate</a>",
+    ] {
+        assert!(html.contains(shown), "no {shown} in {html}");
+    }
+    assert_eq!(html.matches("None of these").count(), 2);
+    // The list itself is gone: each condition stands in the folds and in the picture.
+    assert_eq!(html.matches("exit status 0").count(), 2);
+}
+
+/// The picture alone: mdBook's own icons are pictures, too.
+fn picture(html: &str) -> &str {
+    let from = &html[html.find("<div class=\"rb-scroll\"").unwrap()..];
+    &from[..from.find("</svg>").unwrap()]
+}
+
+#[test]
+fn a_tree_is_shown_as_a_picture_with_links() {
+    let html = built(TREE);
+    let picture = picture(&html);
+    assert_eq!(picture.matches("<rect").count(), 5);
+    for shown in [
+        "<title id=\"rb-tree-md-name\">Decision tree: Find it</title>",
+        "Questions: 2, ways to a cause: 3.",
+        "<a href=\"issues/down.html#odd\">",
+        "<tspan class=\"rb-code\">down</tspan>",
+        "What does the state say?",
+    ] {
+        let text = picture.replace("</tspan><tspan class=\"rb-small\">", "");
+        assert!(text.contains(shown), "no {shown} in {text}");
+    }
+}
+
+#[test]
+fn what_stands_in_a_tree_stays_text_and_keeps_its_looks() {
+    let tree = changed("**`down`**", "**`<script>alert(1)</script>`** or **`down`**")
+        .replace(
+            "  ```bash\n  test",
+            "  A table of two:\n\n  | a | b |\n  | - | - |\n  | 1 | 2 |\n\n  \
+             ```bash {waive=\"the <b>tape</b> robot\"}\n  a `b` ```c```\n  ```\n\n  ```bash {danger}\n  test",
+        );
+    let html = built(&tree);
+    let picture = picture(&html);
+    assert!(!html.contains("<script>alert"));
+    assert!(picture.contains("&lt;script&gt;alert(1)"), "{picture}");
+    assert!(html.contains("<td>1</td><td>2</td>"));
+    assert!(html.contains("language-bash rb-waived"));
+    assert!(html.contains("This block is not executed: the &lt;b&gt;tape"));
+    assert!(html.contains("language-bash rb-danger"));
+}
+
+#[test]
+fn a_tree_is_an_entry_of_the_click_matrix() {
+    let book = book(TREE).page("clicks.md", "# Clicks\n\n<!-- runbook: matrix -->\n");
+    book.run(&["verify"]).status(0);
+    assert!(
+        book.read("book/clicks.html")
+            .contains("tree Find it <b>1</b>")
+    );
+    // It must lead to every symptom of its pages, also by way of them.
+    let far = ISSUE
+        .replace(" {ATTRIBUTES}", "")
+        .replace("## Resolution", "- and [this](#that)\n\n## Resolution")
+        .replace("## Verification", "### That {#that}\n\n## Verification");
+    let toml = INSTANCE.replacen("resolve-within", "max-clicks = 1\nresolve-within", 1);
+    Book::new()
+        .toml(&toml)
+        .page(
+            "front.md",
+            "# F\n\n[d](issues/down.md#off), [o](issues/down.md#that), [t](tree.md)\n",
+        )
+        .page("tree.md", TREE)
+        .page("issues/down.md", &far)
+        .run(&["check"])
+        .status(1)
+        .says("2 clicks from the tree Find it to this symptom's resolution");
+}
+
+#[test]
+fn the_way_out_of_a_tree_must_be_there() {
+    let case = |to: &str| {
+        let toml = INSTANCE.replacen(
+            "resolve-within",
+            &format!("escalation = \"{to}\"\nresolve-within"),
+            1,
+        );
+        book(TREE)
+            .page("help.md", "# Help\n\n## Call {#call}\n")
+            .toml(&toml)
+            .run(&["check"])
+    };
+    case("help.md#call").status(0);
+    case("help.md").status(0);
+    case("help.md#cry")
+        .status(1)
+        .says("error[escalation-target]: `escalation` leads to `#cry`, which is not on that page")
+        .says("book.toml:4:15");
+    case("gone.md#call")
+        .status(1)
+        .says("`escalation` leads to `gone.md`, which is no chapter of the book");
+}

@@ -25,4 +25,18 @@
       navigator.clipboard.writeText(lines.filter(function (line) { return line !== null; }).join("\n"));
     }
   }, true);
+  // Where style sheets cannot open the folds of a tree for the printer: all at once, so without their names.
+  var folds = [];
+  window.addEventListener("beforeprint", function () {
+    folds = Array.from(document.querySelectorAll(".rb-branch")).map(function (fold) {
+      return { fold: fold, name: fold.getAttribute("name"), open: fold.open };
+    });
+    folds.forEach(function (one) { one.fold.removeAttribute("name"); });
+    folds.forEach(function (one) { one.fold.open = true; });
+  });
+  window.addEventListener("afterprint", function () {
+    folds.forEach(function (one) { one.fold.open = one.open; });
+    folds.forEach(function (one) { one.fold.setAttribute("name", one.name); });
+    folds = [];
+  });
 })();
