@@ -22,7 +22,8 @@ verify: setup
 
 test: setup
 	cargo build --release --locked --workspace
-	cargo test --locked --workspace
+	tests/tap.sh runbook '' cargo test --locked --no-fail-fast -p mdbook-runbook
+	tests/tap.sh engram engram/ cargo test --locked --no-fail-fast -p engram-testbed
 	bash tests/scripts/run.sh
 
 # No fault goes away by itself, or by the resolution of another cause of its page. After `make verify`.
@@ -33,7 +34,7 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	shellcheck -x scripts/*.sh tests/scripts/*.sh tests/host/sudo tests/host/systemctl tests/host/journalctl \
-	  tests/host/*.sh
+	  tests/host/*.sh tests/tap.sh
 
 # Ratios against cram (from PyPI, into target/peers) and bare bash, in one run.
 bench: setup

@@ -111,6 +111,8 @@ pub struct Config {
     pub base_url: Option<String>,
     /// Globs of rule files, relative to the root.
     pub rules: Vec<String>,
+    /// Globs of files with results of tests, relative to the root.
+    pub results: Vec<String>,
     /// The most clicks from any entry to a resolution.
     pub max_clicks: usize,
     /// The chapter that lists all symptoms, below `src`.
@@ -169,6 +171,7 @@ struct Raw {
     optional: Option<bool>,
     base_url: Option<String>,
     rules: Vec<String>,
+    results: Vec<String>,
     max_clicks: Option<usize>,
     symptom_index: Option<PathBuf>,
     escalation: Option<String>,
@@ -229,6 +232,7 @@ impl Config {
             build_dir: root.join(toml.build.build_dir.unwrap_or_else(|| "book".into())),
             base_url,
             rules: raw.rules,
+            results: raw.results,
             max_clicks: raw.max_clicks.unwrap_or(2),
             symptom_index: raw.symptom_index,
             escalation: raw.escalation,

@@ -3,10 +3,12 @@
 //! One JSON file per drill or doc test, below the book's state folder.
 
 mod log;
+mod state;
 mod store;
 mod walk;
 
 pub use log::{Log, LogLine};
+pub use state::State;
 pub use store::{Store, StoreError};
 pub use walk::{TurnRecord, WalkEnd, WalkRecord};
 

@@ -10,6 +10,7 @@
 //! Invariants, each with a test in `tests/it/tidy.rs`: `markdown`, `page`, `tree`, `plan` and
 //! `finding` do no I/O; only `run` starts a process; no arrow goes backwards; nothing here knows its first book.
 
+pub mod acceptance;
 pub mod book;
 pub mod check;
 pub mod cli;

@@ -2,6 +2,7 @@
 //!
 //! It executes nothing. What was run is read from the book's state folder.
 
+use crate::acceptance::{LastChecks, Results};
 use crate::config::Config;
 use crate::evidence::{Store, Subject};
 use crate::page::{self, Page};
@@ -29,6 +30,8 @@ impl Preprocessor for Runbook {
         let config =
             Config::load(&context.root, None).map_err(|error| anyhow::anyhow!(plain(&error)))?;
         let store = Store::load(&config.state_dir());
+        let checks = LastChecks::load(&config.state_dir());
+        let results = Results::load(&config.root, &config.results);
         let mut pages: Vec<Page> = Vec::new();
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item
@@ -44,6 +47,8 @@ impl Preprocessor for Runbook {
             trees: &trees,
             store: &store,
             inputs: self.inputs.as_ref(),
+            checks: checks.as_ref(),
+            results: &results,
         };
         let mut rendered = pages.iter().map(|page| render(page, &view));
         book.for_each_mut(|item| {

@@ -1,16 +1,21 @@
 //! Checks, a file each: kebab-case name, what it looks at, what it says.
 
+mod acceptance;
 mod catalogue;
 mod danger;
 mod escalation;
 mod links;
+mod names;
 mod trees;
 mod waivers;
 
+pub use acceptance::failed;
 pub use catalogue::log_lines;
 pub use links::{alert_anchors, links};
+pub use names::NAMES;
 pub use trees::{escalation_target, walks_astray};
 
+use crate::acceptance::Results;
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::page::Page;
@@ -30,6 +35,9 @@ pub fn static_findings(pages: &[Arc<Page>], trees: &[Arc<Tree>], config: &Config
     findings.extend(catalogue::check(pages, config));
     findings.extend(escalation::check(pages, &config.headings));
     findings.extend(trees::check(pages, trees));
+    let results = Results::load(&config.root, &config.results);
+    let pages: Vec<&Page> = pages.iter().map(AsRef::as_ref).collect();
+    findings.extend(acceptance::check(&pages, &results));
     findings
 }
 

@@ -24,6 +24,10 @@ pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     let (edits, more, linked) = site::rules(&opened);
     findings.extend(more);
     findings.extend(edits.iter().map(FileEdit::stale_finding));
+    // What was run may have been run on other pages than these: `verify` knows.
+    let store = Store::load(&opened.config.state_dir());
+    let red = site::criteria(&opened, &store, None);
+    findings.extend(red.into_iter().map(Finding::warning));
     crate::finding::sort(&mut findings);
     let mut summary = Summary::new(&[], opened.plan.accounting, &findings);
     summary.longest_path = built.matrix.longest;

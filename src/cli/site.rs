@@ -2,16 +2,20 @@
 
 use super::CliError;
 use super::open::Opened;
+use crate::acceptance::{self, LastChecks, Records, Results};
 use crate::check;
-use crate::evidence::Subject;
+use crate::config::Config;
+use crate::evidence::{Store, Subject};
 use crate::finding::Finding;
 use crate::fs_write;
 use crate::nav::{self, Matrix};
+use crate::page::Page;
 use crate::preprocessor::Runbook;
 use crate::rules::{self, AlertLink, FileEdit, Linked};
 use crate::site::html::Site;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What is known once the site is built.
 pub(super) struct Built {
@@ -21,9 +25,11 @@ pub(super) struct Built {
 
 /// Whether the site is for people, or only to be looked at by the checks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum Purpose<'a> {
     /// The click matrix is stored, and the pages show it.
     Publish,
+    /// What the checks found is stored, too: these findings, and those on the built pages.
+    Verify(&'a [Finding]),
     /// Nothing is written outside of `dest`.
     Inspect,
 }
@@ -33,7 +39,7 @@ pub(super) fn build(
     opened: &Opened,
     dest: &Path,
     inputs: Option<BTreeMap<Subject, String>>,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
 ) -> Result<Built, CliError> {
     let config = &opened.config;
     let runbook = Runbook { inputs };
@@ -48,20 +54,59 @@ pub(super) fn build(
     findings.extend(check::links(&site, &opened.pages));
     findings.extend(check::alert_anchors(&site, &opened.pages));
     findings.extend(check::escalation_target(&site, config));
-    if purpose == Purpose::Publish {
-        let state = config.state_dir();
-        if Matrix::load(&state).as_ref() != Some(&matrix) {
-            std::fs::create_dir_all(&state).map_err(|source| CliError::Write {
-                path: state.clone(),
-                source,
-            })?;
-            fs_write::write(&state.join("navigation.json"), matrix.to_json().as_bytes())?;
-            // The pages show the matrix, which is counted on the pages: links do not depend on it.
+    if purpose != Purpose::Inspect {
+        let counted = keep_matrix(&matrix, config)?;
+        let checked = match purpose {
+            Purpose::Verify(others) => keep_checks(&[others, &findings], opened)?,
+            Purpose::Publish | Purpose::Inspect => false,
+        };
+        if counted || checked {
+            // The pages show what was found on the pages: links do not depend on it.
             root = crate::site::build(config, dest, runbook)?;
         }
         fs_write::write(&root.join("navigation.json"), matrix.to_json().as_bytes())?;
     }
     Ok(Built { matrix, findings })
+}
+
+/// Keeps the matrix in the state folder; whether it differs from the last one.
+fn keep_matrix(matrix: &Matrix, config: &Config) -> Result<bool, CliError> {
+    let state = config.state_dir();
+    if Matrix::load(&state).as_ref() == Some(matrix) {
+        return Ok(false);
+    }
+    std::fs::create_dir_all(&state).map_err(|source| CliError::Write {
+        path: state.clone(),
+        source,
+    })?;
+    fs_write::write(&state.join("navigation.json"), matrix.to_json().as_bytes())?;
+    Ok(true)
+}
+
+/// Keeps what the checks found, in a book that shows it; whether it does.
+fn keep_checks(findings: &[&[Finding]], opened: &Opened) -> Result<bool, CliError> {
+    let shows_it = |page: &Arc<Page>| !acceptance::criteria(page).is_empty();
+    if !opened.pages.iter().any(shows_it) {
+        return Ok(false);
+    }
+    LastChecks::of(findings.iter().copied().flatten()).keep(&opened.config.state_dir())?;
+    Ok(true)
+}
+
+/// The criteria whose last result is red.
+pub(super) fn criteria(
+    opened: &Opened,
+    store: &Store,
+    inputs: Option<&BTreeMap<Subject, String>>,
+) -> Vec<Finding> {
+    let config = &opened.config;
+    check::failed(&Records {
+        pages: opened.pages.iter().map(AsRef::as_ref).collect(),
+        store,
+        inputs,
+        checks: None,
+        results: &Results::load(&config.root, &config.results),
+    })
 }
 
 /// The rule files against the pages.

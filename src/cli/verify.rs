@@ -34,13 +34,16 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
     if !executed.interrupted {
         let (arrived, walked) = summary.walked;
         findings.extend(crate::check::walks_astray(arrived, walked, &opened.config));
-        let dest = opened.config.build_dir.clone();
-        let built = site::build(&opened, &dest, Some(executed.inputs), Purpose::Publish)?;
-        findings.extend(built.findings);
         findings.extend(super::check::catalogue(&opened, &store));
         let (edits, more, linked) = site::rules(&opened);
         findings.extend(more);
         findings.extend(edits.iter().map(FileEdit::stale_finding));
+        let red = site::criteria(&opened, &store, Some(&executed.inputs));
+        let dest = opened.config.build_dir.clone();
+        let purpose = Purpose::Verify(&findings);
+        let built = site::build(&opened, &dest, Some(executed.inputs), purpose)?;
+        findings.extend(built.findings);
+        findings.extend(red);
         summary.longest_path = built.matrix.longest;
         summary.alerts = linked.map(|linked| (linked.right, linked.all));
     }

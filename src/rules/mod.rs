@@ -95,6 +95,13 @@ pub fn load(root: &Path, globs: &[String]) -> (Vec<RuleFile>, Vec<Finding>) {
     (files, findings)
 }
 
+/// The files that match a glob; see [`load`]. None where it cannot be used.
+pub(crate) fn paths(root: &Path, glob: &str) -> Vec<PathBuf> {
+    let mut paths = matching_files(root, glob).unwrap_or_default().paths;
+    paths.sort();
+    paths
+}
+
 fn no_rule_file(root: &Path, glob: &str) -> Finding {
     let title = format!("no rule file matches `{glob}`");
     Finding::error_in("no-rule-file", tidy(&root.join(glob)), title)

@@ -5,6 +5,7 @@ use super::evidence_view::{speed, when};
 use super::page_view::{Edits, State, View};
 use super::template::fill;
 use super::text::{relative, time};
+use crate::acceptance::DIRECTIVE;
 use crate::evidence::Stage;
 use crate::finding::{Finding, did_you_mean};
 use crate::nav::{Matrix, Row};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use std::path::Path;
 
 /// The names that may follow `runbook:`.
-const DIRECTIVES: &[&str] = &["drills", "matrix", "symptoms", "walks"];
+const DIRECTIVES: &[&str] = &["criteria", "drills", "matrix", "symptoms", "walks"];
 
 /// Directives that nobody will fill.
 pub fn unknown_directives(page: &Page) -> Vec<Finding> {
@@ -36,6 +37,7 @@ pub fn unknown_directives(page: &Page) -> Vec<Finding> {
 pub(super) fn replace_directives(page: &Page, view: &View<'_>, edits: &mut Edits) {
     for directive in &page.document.directives {
         let html = match directive.name.as_str() {
+            DIRECTIVE => super::criteria::criteria_of(page, view, edits),
             "symptoms" => symptoms(page, view),
             "drills" => drills(page, view),
             "matrix" => matrix(page, view),

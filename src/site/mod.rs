@@ -2,6 +2,7 @@
 
 mod build;
 mod card;
+mod criteria;
 mod evidence_view;
 mod fences;
 pub mod html;

@@ -1,8 +1,10 @@
 //! A chapter's Markdown with what the reader of a runbook needs added to it.
 
 use super::{card, evidence_view, fences, index, tree_view};
+use crate::acceptance::{LastChecks, Records, Results};
 use crate::config::{Config, Headings};
-use crate::evidence::{Evidence, Store, Subject};
+pub(super) use crate::evidence::State;
+use crate::evidence::{Store, Subject};
 use crate::page::{Cause, Page, Role};
 use crate::tree::Tree;
 use std::collections::BTreeMap;
@@ -21,41 +23,29 @@ pub struct View<'a> {
     pub store: &'a Store,
     /// Hashes of the inputs as they are now; without them nothing is called stale.
     pub inputs: Option<&'a BTreeMap<Subject, String>>,
-}
-
-/// How far a cause is proved.
-pub(super) enum State<'a> {
-    /// It was resolved, with these very inputs as far as is known.
-    Verified(&'a Evidence),
-    /// It was resolved, but something has changed since.
-    Stale(&'a Evidence),
-    /// Its last drill did not recover.
-    Failed(&'a Evidence),
-    /// It was never played.
-    Unknown,
+    /// What the checks last found.
+    pub checks: Option<&'a LastChecks>,
+    /// Results of tests.
+    pub results: &'a Results,
 }
 
 impl View<'_> {
     pub(super) fn subject(page: &Page, cause: &Cause) -> Subject {
-        Subject {
-            page: page.path.clone(),
-            issue: page.issue.as_ref().map(|issue| issue.number),
-            cause: Some(cause.name.clone()),
-        }
+        Subject::drill(page, cause)
     }
 
     pub(super) fn state(&self, page: &Page, cause: &Cause) -> State<'_> {
-        let subject = Self::subject(page, cause);
-        let Some(evidence) = self.store.last(&subject) else {
-            return State::Unknown;
-        };
-        let now = self.inputs.and_then(|inputs| inputs.get(&subject));
-        if !evidence.verdict.is_good() {
-            State::Failed(evidence)
-        } else if now.is_some_and(|now| *now != evidence.inputs) {
-            State::Stale(evidence)
-        } else {
-            State::Verified(evidence)
+        self.store.state(&Subject::drill(page, cause), self.inputs)
+    }
+
+    /// What the criteria of the book refer to.
+    pub(super) fn records(&self) -> Records<'_> {
+        Records {
+            pages: self.pages.iter().collect(),
+            store: self.store,
+            inputs: self.inputs,
+            checks: self.checks,
+            results: self.results,
         }
     }
 }

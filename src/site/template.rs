@@ -10,6 +10,9 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
     tera.set_escape_fn(escape);
     tera.add_raw_templates([
         ("card.html", include_str!("templates/card.html")),
+        ("criteria.html", include_str!("templates/criteria.html")),
+        ("criterion.html", include_str!("templates/criterion.html")),
+        ("reference.html", include_str!("templates/reference.html")),
         ("drills.html", include_str!("templates/drills.html")),
         ("evidence.html", include_str!("templates/evidence.html")),
         ("matrix.html", include_str!("templates/matrix.html")),

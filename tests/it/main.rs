@@ -5,6 +5,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod acceptance;
 mod bad_input;
 mod book;
 mod catalogue;

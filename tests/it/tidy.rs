@@ -1,5 +1,6 @@
 //! The house rules that matter, as tests.
 
+use mdbook_runbook::check::NAMES;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -108,6 +109,12 @@ fn every_check_and_exit_status_is_in_the_guide() {
     names.dedup();
     assert!(names.len() > 30, "{names:?}");
     for name in names {
+        assert!(
+            NAMES.contains(&name.as_str()),
+            "add `{name}` to src/check/names.rs"
+        );
+    }
+    for name in NAMES {
         assert!(
             guide.contains(&format!("`{name}`")),
             "README does not explain `{name}`"

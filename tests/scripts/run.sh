@@ -7,6 +7,8 @@
 #   FILTER        only tests whose name (file/function) contains it
 #
 # Environment: ENGRAM_BINARY (default target/release/engram), JOBS (default: number of processors), those of in-sandbox.sh
+# A run of all tests also writes target/results/scripts.tap, from where the acceptance page of the book takes the last results.
+#
 # Exit status: 0 all passed, 1 some failed, 3 this machine lacks something, 64 wrong usage.
 
 set -uo pipefail
@@ -77,6 +79,23 @@ while read -r file test; do
   while [ "$(jobs -r -p | wc -l)" -ge "$jobs" ]; do wait -n; done
 done < <(list)
 wait
+
+# In the Test Anything Protocol, as scripts/FILE/TEST. Part of the tests would make the others look forgotten.
+write_results() {
+  local file test state n=0
+  while read -r file test; do
+    state=ok
+    [ ! -e "$results/$file.$test.failed" ] || state='not ok'
+    n=$((n + 1))
+    printf '%s %d - scripts/%s/%s\n' "$state" "$n" "$file" "${test#test_}"
+  done < <(list)
+  printf '1..%d\n' "$n"
+}
+if "$with_server" && [ "${#filters[@]}" -eq 0 ]; then
+  mkdir -p -- "$root/target/results"
+  { printf 'TAP version 14\n# finished_at: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"; write_results; } >"$results/scripts.tap"
+  mv -f -- "$results/scripts.tap" "$root/target/results/scripts.tap"
+fi
 n_failed=$(find "$results" -name '*.failed' | wc -l)
 printf '%d passed, %d failed\n' "$((n_all - n_failed))" "$n_failed"
 [ "$n_all" -gt 0 ] || { echo 'run.sh: no test of that name' >&2; exit 64; }
