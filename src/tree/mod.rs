@@ -3,6 +3,7 @@
 //! A tree is plain data here. Who asks its questions is `run`, who draws it is `site`.
 
 mod condition;
+mod head;
 mod parse;
 mod pieces;
 mod target;

@@ -1,6 +1,7 @@
 //! The list below the heading *Decision tree*, read as a tree. Every fault is reported at its place.
 
-use super::condition::{self, Condition, Word};
+use super::condition::{self, Condition};
+use super::head::{Head, plain, question};
 use super::pieces::{Item, Piece, Spanned, pieces};
 use super::{Branch, Decision, Leaf, Next, Part, Tree};
 use crate::config::Headings;
@@ -8,7 +9,7 @@ use crate::finding::Finding;
 use crate::markdown::Link;
 use crate::page::{Page, Step};
 use crate::source::Place;
-use mdbook_markdown::pulldown_cmark::{Event, Tag, TagEnd};
+use mdbook_markdown::pulldown_cmark::{Event, Tag};
 use mdbook_markdown::{MarkdownOptions, new_cmark_parser};
 use std::ops::Range;
 
@@ -256,7 +257,10 @@ impl Reader<'_> {
     fn branch(&mut self, item: &Item<'_, '_>) -> Branch {
         let place = self.line_at(item.span.start);
         let (head, rest) = match item.pieces.split_first() {
-            Some((Piece::Text(events, span), rest)) => (self.head(events, span), rest),
+            Some((Piece::Text(events, span), rest)) => (
+                Head::read(events, span, self.page.document.file.text()),
+                rest,
+            ),
             _ => (Head::at(item.span.start), item.pieces.as_slice()),
         };
         if head.words.is_empty() {
@@ -337,107 +341,6 @@ impl Reader<'_> {
             .help("write `` **`text`** `` that the command prints, `**over 90 %**`, `**at most 3**`, `**exit status 1**`, `**HTTP status 503**`, `**nothing**` or `**otherwise**`"),
         );
     }
-
-    /// The leading strong texts of an item, and what follows them.
-    fn head(&self, events: &[Spanned<'_>], span: &Range<usize>) -> Head {
-        let mut head = Head::at(span.start);
-        let mut at = 0;
-        loop {
-            let strong = matches!(events.get(at), Some((Event::Start(Tag::Strong), _)));
-            if !strong {
-                break;
-            }
-            let end = events[at..]
-                .iter()
-                .position(|(event, _)| matches!(event, Event::End(TagEnd::Strong)))
-                .map_or(events.len(), |end| at + end);
-            let whole = events[at].1.clone();
-            head.condition.end = whole.end;
-            head.words.push((words(&events[at + 1..end]), whole));
-            at = end + 1;
-            let or = matches!(events.get(at), Some((Event::Text(text), _)) if text.trim() == "or");
-            let more = matches!(events.get(at + 1), Some((Event::Start(Tag::Strong), _)));
-            if !(or && more) {
-                break;
-            }
-            at += 1;
-        }
-        let text = self.page.document.file.text();
-        head.condition_text = plain_until(events, head.condition.end);
-        let rest = &text[head.condition.end..span.end];
-        let trimmed = rest.trim_start_matches([':', ',', ' ', '\t', '\n', '\r', '\u{a0}']);
-        head.text = span.end - trimmed.len()..span.start + text[span.clone()].trim_end().len();
-        head.text.end = head.text.end.max(head.text.start);
-        let plain = plain(&events[at.min(events.len())..]);
-        let plain = plain.trim_start_matches([':', ',', ' ', '\u{a0}']);
-        plain.trim().clone_into(&mut head.plain);
-        head
-    }
-}
-
-/// The first paragraph of an item.
-struct Head {
-    words: Vec<(Vec<Word>, Range<usize>)>,
-    condition: Range<usize>,
-    condition_text: String,
-    text: Range<usize>,
-    plain: String,
-}
-
-impl Head {
-    fn at(start: usize) -> Self {
-        Self {
-            words: Vec::new(),
-            condition: start..start,
-            condition_text: String::new(),
-            text: start..start,
-            plain: String::new(),
-        }
-    }
-}
-
-fn words(events: &[Spanned<'_>]) -> Vec<Word> {
-    events
-        .iter()
-        .filter_map(|(event, _)| match event {
-            Event::Code(text) => Some(Word::Code(text.to_string())),
-            Event::Text(text) => Some(Word::Text(text.to_string())),
-            Event::SoftBreak | Event::HardBreak => Some(Word::Text(" ".to_owned())),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Text without markup.
-fn plain(events: &[Spanned<'_>]) -> String {
-    plain_until(events, usize::MAX)
-}
-
-fn plain_until(events: &[Spanned<'_>], end: usize) -> String {
-    let text: String = events
-        .iter()
-        .take_while(|(_, span)| span.start < end)
-        .filter_map(|(event, _)| match event {
-            Event::Text(text) | Event::Code(text) => Some(text.as_ref()),
-            Event::SoftBreak | Event::HardBreak => Some(" "),
-            _ => None,
-        })
-        .collect();
-    text.trim().to_owned()
-}
-
-/// The question in a text: its last sentence, if that asks.
-fn question(text: &str) -> String {
-    let text = text.trim();
-    if !text.ends_with('?') {
-        return text.trim_end_matches(':').to_owned();
-    }
-    let start = [". ", "! ", "? ", ": "]
-        .iter()
-        .filter_map(|end| text[..text.len() - 1].rfind(end).map(|at| at + end.len()))
-        .max()
-        .unwrap_or(0);
-    text[start..].to_owned()
 }
 
 /// The links of an item, outside of nested lists.
