@@ -141,6 +141,23 @@ fn an_anchor_renamed() {
 }
 
 #[test]
+fn an_issue_missing_in_the_escalation_matrix() {
+    let copy = Copy::new();
+    let row = "[Index corruption](issues/index-corruption.md)";
+    copy.change("book/src/incident-response.md", row, "Index corruption");
+    Ran::from(
+        program(copy.0.path())
+            .args(["check", "book"])
+            .output()
+            .unwrap(),
+    )
+    .status(1)
+    .says("error[issue-not-in-escalation-matrix]")
+    .says("who is called for issue 9")
+    .says("book/src/incident-response.md");
+}
+
+#[test]
 fn an_alert_added() {
     let copy = Copy::verified();
     let path = copy.0.path().join("alerts/alerts.yml");
