@@ -29,6 +29,8 @@ pub enum Standing {
     Unknown(String, String),
     /// The last result is red.
     Fails(String),
+    /// The page itself says that it is not met.
+    Open,
     /// There is no result here. Never green.
     NotRun,
     /// It was good, with other inputs than now.
@@ -45,10 +47,11 @@ pub fn overall(standings: &[Standing]) -> Option<&Standing> {
     standings.iter().min_by_key(|standing| match standing {
         Standing::Unknown(..) => 0,
         Standing::Fails(_) => 1,
-        Standing::NotRun => 2,
-        Standing::Changed(_) => 3,
-        Standing::Holds(_) => 4,
-        Standing::Tried => 5,
+        Standing::Open => 2,
+        Standing::NotRun => 3,
+        Standing::Changed(_) => 4,
+        Standing::Holds(_) => 5,
+        Standing::Tried => 6,
     })
 }
 
@@ -75,6 +78,7 @@ impl<'a> Records<'a> {
             Some(Kind::Test) => self.test(name),
             Some(Kind::Section) => self.section(name),
             Some(Kind::Tried) => Standing::Tried,
+            Some(Kind::Open) => Standing::Open,
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Kind {
     Section,
     /// Prose: no machine checks it, and this is how it was tried.
     Tried,
+    /// Prose: it is not met yet, and why.
+    Open,
 }
 
 /// The words before the colon, in the order of [`Kind`].
@@ -44,6 +46,7 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("test", Kind::Test),
     ("section", Kind::Section),
     ("tried", Kind::Tried),
+    ("open", Kind::Open),
 ];
 
 /// One way in which a criterion is shown to hold.

@@ -64,7 +64,7 @@ fn without_check(criterion: &Criterion) -> Option<Finding> {
             criterion.place.clone(),
             "nothing shows that this criterion is met",
         )
-        .help("add an item below it: `drill: PAGE#cause`, `doc-test: PAGE`, `check: NAME`, `test: NAME`, `section: PAGE#id`, or `tried: how`")
+        .help("add an item below it: `drill: PAGE#cause`, `doc-test: PAGE`, `check: NAME`, `test: NAME`, `section: PAGE#id`, `tried: how`, or `open: why not`")
     })
 }
 

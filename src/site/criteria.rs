@@ -12,6 +12,7 @@ struct Summary {
     all: usize,
     hold: usize,
     fail: usize,
+    open: usize,
     changed: usize,
     not_run: usize,
     tried: usize,
@@ -56,6 +57,7 @@ fn count(criterion: &Criterion, standings: &[Standing], summary: &mut Summary, e
         Some(Standing::Holds(_)) => (&mut summary.hold, "rb-good", "holds"),
         Some(Standing::Changed(_)) => (&mut summary.changed, "rb-stale", "changed since"),
         Some(Standing::Fails(_)) => (&mut summary.fail, "rb-bad", "fails"),
+        Some(Standing::Open) => (&mut summary.open, "rb-bad", "not met yet"),
         Some(Standing::Tried) => (&mut summary.tried, "rb-stale", "no machine checks this"),
         Some(Standing::NotRun | Standing::Unknown(..)) | None => {
             (&mut summary.not_run, "rb-stale", "not run here yet")
@@ -76,7 +78,7 @@ fn show(
 ) {
     let (class, result) = match standing {
         // Prose, with its own markup.
-        Standing::Tried => return,
+        Standing::Tried | Standing::Open => return,
         Standing::Holds(words) => ("rb-good", words.as_str()),
         Standing::Changed(words) => ("rb-stale", words.as_str()),
         Standing::Fails(words) => ("rb-bad", words.as_str()),

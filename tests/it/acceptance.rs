@@ -113,6 +113,18 @@ fn how_people_tried_it_is_said_and_is_not_green() {
 }
 
 #[test]
+fn what_is_not_met_is_said_whatever_else_holds() {
+    let book = book(&["open: nobody has built it", "doc-test: index.md"]);
+    book.run(&["verify"]).status(0);
+    let page = shown(&book);
+    assert!(
+        page.contains("<span class=\"rb-state rb-bad\">not met yet</span> It"),
+        "{page}"
+    );
+    assert!(page.contains("open: nobody has built it"), "{page}");
+}
+
+#[test]
 fn criterion_without_check() {
     book(&[])
         .run(&["check"])

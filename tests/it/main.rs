@@ -20,5 +20,6 @@ mod redis;
 mod rules;
 mod sessions;
 mod site;
+mod specification;
 mod tidy;
 mod trees;

@@ -65,6 +65,24 @@ test_sanitising_makes_the_configuration_if_there_is_none_server() {
   is "$(grep -c 'validation' "$CONFIG")" 1
 }
 
+# What was infinite is in the backup as it was: it can be looked at afterwards.
+test_sanitising_makes_a_backup_first_server() {
+  seeded
+  store_infinite tenant_a bad_one
+  nulls_before=$(nulls tenant_a)
+  [ "$nulls_before" -gt 0 ] || wrong 'nothing infinite was stored'
+  recover --sanitize-nan --space tenant_a --backup-first --yes
+  exits 0
+  is "$(nulls tenant_a)" 0
+  run verify_backup.sh latest --space tenant_a
+  exits 0
+  rm "$CONFIG"
+  run restore.sh latest --space tenant_a --stop --yes
+  exits 0
+  start_engram
+  is "$(nulls tenant_a)" "$nulls_before"
+}
+
 test_a_configuration_in_another_form_is_left_alone() {
   local text
   whole_data
