@@ -18,6 +18,7 @@ pub mod config;
 pub mod evidence;
 pub mod finding;
 pub mod fs_write;
+pub mod gameday;
 pub mod markdown;
 pub mod nav;
 pub mod page;

@@ -29,6 +29,8 @@ pub enum Command {
     Alerts(AlertsArgs),
     /// Build the site
     Build(BuildArgs),
+    /// Play an incident: a fault in a test instance, the book's site, and a shell
+    Gameday(GamedayArgs),
     /// Tell mdBook whether a renderer is supported
     #[command(hide = true)]
     Supports {
@@ -143,6 +145,57 @@ pub struct BuildArgs {
     /// How to run what is stale, where `run` in `book.toml` asks for it.
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// `gameday`.
+#[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of a command line are yes or no"
+)]
+pub struct GamedayArgs {
+    /// An issue's number, a page, or a part of a cause's name; with `random` the issue is not told
+    #[arg(default_value = "random")]
+    pub issue: String,
+    /// The folder that holds `book.toml` [default: here, or `book`]
+    #[arg(long, short = 'C', value_name = "BOOK")]
+    pub book: Option<PathBuf>,
+    /// The cause, or a part of its name [default: by chance]
+    #[arg(long, value_name = "NAME")]
+    pub cause: Option<String>,
+    /// Make the chance repeatable
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Do not tell the issue
+    #[arg(long)]
+    pub unannounced: bool,
+    /// The port of the site on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Where to write the incident report [default: below the book's `.runbook/gamedays`]
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Who plays, for the report [default: the user]
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// After the shell was left, wait at most this long for a recovery [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub patience: Option<Duration>,
+    /// The instance profile of `book.toml` to play against
+    #[arg(long, value_name = "PROFILE")]
+    pub instance: Option<String>,
+    /// Do not run the instance's `prepare` command
+    #[arg(long)]
+    pub no_prepare: bool,
+    /// Enter the sandbox of the running game day: a shell, or commands from standard input
+    #[arg(long, conflicts_with_all = ["check", "scores"])]
+    pub join: bool,
+    /// Judge the running game day; fails as long as it has not recovered
+    #[arg(long, conflicts_with = "scores")]
+    pub check: bool,
+    /// Show the score sheet over all game days
+    #[arg(long)]
+    pub scores: bool,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,6 @@ use super::CliError;
 use super::args::{RunArgs, SandboxMode};
 use super::open::Opened;
 use super::output::Output;
-use crate::config::Config;
 use crate::evidence::{Store, Subject, Verdict};
 use crate::plan::Job;
 use crate::run::{
@@ -12,6 +11,7 @@ use crate::run::{
 };
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
+use std::path::Path;
 
 /// What `execute` is asked to do.
 pub(super) struct Request<'a> {
@@ -38,7 +38,7 @@ pub(super) fn execute(
     request: &Request<'_>,
     output: &mut Output,
 ) -> Result<Executed, CliError> {
-    let _lock = lock(&opened.config)?;
+    let _lock = lock_file(&opened.config.state_dir().join("lock"))?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let config = &opened.config;
     let instance = config.instance.as_ref();
@@ -139,18 +139,18 @@ fn run_fresh(
 }
 
 /// One run of a book at a time; the kernel frees the lock however this one ends.
-fn lock(config: &Config) -> Result<File, CliError> {
-    let dir = config.state_dir();
-    let path = dir.join("lock");
+pub(super) fn lock_file(path: &Path) -> Result<File, CliError> {
     let failed = |source| CliError::Write {
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     };
-    std::fs::create_dir_all(&dir).map_err(failed)?;
-    let file = File::create(&path).map_err(failed)?;
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(failed)?;
+    }
+    let file = File::create(path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(CliError::Busy(path)),
+        Err(TryLockError::WouldBlock) => Err(CliError::Busy(path.to_owned())),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod execute;
 mod exit;
+mod gameday;
 mod open;
 mod output;
 mod protocol;
@@ -23,6 +24,7 @@ use crate::config::ConfigError;
 use crate::evidence::StoreError;
 use crate::finding::Finding;
 use crate::fs_write::{self, WriteError};
+use crate::gameday::ServeError;
 use crate::preprocessor::supports;
 use crate::report::{Summary, to_json, to_junit};
 use crate::run::{Played, SandboxError, StagingError};
@@ -81,6 +83,15 @@ pub enum CliError {
     /// mdBook and this program do not understand each other.
     #[error("{0}")]
     Protocol(String),
+    /// The site cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// What happens cannot be recorded.
+    #[error("cannot record what happens")]
+    Journal(#[source] io::Error),
+    /// A signal came before there was anything to show.
+    #[error("interrupted")]
+    Interrupted,
     /// Another run of this book is active.
     #[error("another run of this book is active (it holds {0})\n  wait for it, or end it")]
     Busy(PathBuf),
@@ -95,6 +106,7 @@ impl CliError {
         match self {
             Self::Sandbox(_) => Exit::Machine,
             Self::Busy(_) => Exit::Busy,
+            Self::Interrupted => Exit::Interrupted,
             _ => Exit::Usage,
         }
     }
@@ -108,6 +120,7 @@ pub fn run(cli: &Cli, output: &mut Output) -> Result<Exit, CliError> {
         Some(Command::Test(args)) => test::run(args, output),
         Some(Command::Alerts(args)) => alerts::run(args, output),
         Some(Command::Build(args)) => build::run(args, output),
+        Some(Command::Gameday(args)) => gameday::run(args, output),
         Some(Command::Supports { renderer }) => Ok(if supports(renderer) {
             Exit::Good
         } else {

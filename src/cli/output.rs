@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::report;
 use crate::run::Played;
 use std::error::Error;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
 /// Knows what the terminal can do, and how far the run is.
 #[derive(Debug)]
@@ -104,6 +104,14 @@ impl Output {
     /// A line of the result.
     pub(super) fn line(&self, text: &str) {
         self.result(text);
+    }
+
+    /// What a command has printed, as it is.
+    pub(super) fn text(&self, text: &str) {
+        self.clear();
+        print!("{text}");
+        // A reader that is gone is told of by the next write.
+        let _ = stdout().flush();
     }
 
     /// Something that the user must know, but that is no finding.

@@ -14,13 +14,15 @@ use crate::preprocessor::Runbook;
 use crate::rules::{self, AlertLink, FileEdit, Linked};
 use crate::site::html::Site;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What is known once the site is built.
 pub(super) struct Built {
     pub(super) matrix: Matrix,
     pub(super) findings: Vec<Finding>,
+    /// The folder of the pages.
+    pub(super) root: PathBuf,
 }
 
 /// Whether the site is for people, or only to be looked at by the checks.
@@ -66,7 +68,11 @@ pub(super) fn build(
         }
         fs_write::write(&root.join("navigation.json"), matrix.to_json().as_bytes())?;
     }
-    Ok(Built { matrix, findings })
+    Ok(Built {
+        matrix,
+        findings,
+        root,
+    })
 }
 
 /// Keeps the matrix in the state folder; whether it differs from the last one.

@@ -28,6 +28,14 @@ pub(super) struct Drill<'a> {
     pub(super) trees: &'a [Arc<Tree>],
 }
 
+/// A fault that is there.
+pub(super) struct Induced {
+    /// What the invariant printed before.
+    pub(super) printed: Option<String>,
+    /// When the last step of the induction had ended.
+    pub(super) at: jiff::Timestamp,
+}
+
 impl Drill<'_> {
     /// Plays the drill in a fresh session; `Ok` is always [`Verdict::Recovered`].
     pub(super) fn play(&self, recorder: &mut Recorder<'_>) -> Result<Verdict, Failed> {
@@ -46,7 +54,7 @@ impl Drill<'_> {
         &self,
         recorder: &mut Recorder<'_>,
     ) -> Result<Option<String>, Failed> {
-        let before = self.induce(recorder)?;
+        let before = self.induce(recorder)?.printed;
         self.walk(self.trees, recorder)?;
         recorder.begin(Stage::Diagnose);
         if let Some(bad) = recorder.steps(&self.issue.diagnosis)? {
@@ -59,8 +67,8 @@ impl Drill<'_> {
         Ok(before)
     }
 
-    /// From the start until the verification has seen the fault; what the invariant printed before.
-    pub(super) fn induce(&self, recorder: &mut Recorder<'_>) -> Result<Option<String>, Failed> {
+    /// From the start until the verification has seen the fault.
+    pub(super) fn induce(&self, recorder: &mut Recorder<'_>) -> Result<Induced, Failed> {
         start(self.instance, recorder)?;
         let settle = self.instance.map_or(Duration::ZERO, |i| i.settle);
         recorder.begin(Stage::Baseline);
@@ -74,9 +82,13 @@ impl Drill<'_> {
                 "the drill could not induce its fault",
             ));
         }
+        let at = jiff::Timestamp::now();
         recorder.begin(Stage::Detect);
         self.detect(recorder, settle)?;
-        Ok(before)
+        Ok(Induced {
+            printed: before,
+            at,
+        })
     }
 
     fn bad(&self, bad: &BadStep<'_>, verdict: Verdict, title: &str) -> Failed {

@@ -3,7 +3,7 @@
 //! Never made from a block: blocks come as bytes. Each command here is paid for by every block, so
 //! there are few, and the session does what arithmetic there is.
 
-use super::sandbox::{Sandbox, quote};
+use super::sandbox::quote;
 
 /// The loop around the steps, on one line: bash counts the lines of a block from where `eval`
 /// stands. Its own first step is `:`, and the end of that says that all is ready.
@@ -26,11 +26,10 @@ const UNUSUAL: &str = r#"__rb_unusual() { if [[ ${__rb_h:11:1} == a ]]; then rea
 const INTERRUPTED: &str = r#"__rb_interrupted() { { set -m; } 2>/dev/null; ( eval "$__rb_c" ) 10<&- 11>&- 12>&- & __rb_j=$!; ( sleep $__rb_i; kill -INT -- "-$__rb_j"; sleep 2; kill -KILL -- "-$__rb_j" ) 10<&- 11>&- 12>&- >/dev/null 2>&1 & __rb_killer=$!; { set +m; wait "$__rb_j"; __rb_j=$?; kill -KILL -- "-$__rb_killer"; wait "$__rb_killer"; } 2>/dev/null; return "$__rb_j"; };"#;
 
 /// What bash reads first: the prelude that proves the sandbox, and the driver.
-pub(super) fn script(sandbox: &Sandbox) -> String {
-    let canary = std::env::current_exe().unwrap_or_default();
+pub(super) fn script(prelude: String) -> String {
     format!(
         "{} {STATUS} {UNUSUAL} {INTERRUPTED} __rb_verb=ready __rb_k=0 __rb_b=(: break) __rb_d={}",
-        with_semicolon(sandbox.prelude(&canary)),
+        with_semicolon(prelude),
         quote(DRIVER),
     )
 }

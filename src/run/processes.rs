@@ -48,3 +48,15 @@ pub(super) fn kill_tree(pid: i32) {
         kill_tree(child);
     }
 }
+
+/// Kills what nsenter has put into a sandbox, which ends nsenter too: it waits for it, and nobody
+/// else would. One that has put nothing there yet is killed itself.
+pub(super) fn end_guest(nsenter: i32) {
+    let guests = children(nsenter);
+    for guest in &guests {
+        kill_tree(*guest);
+    }
+    if guests.is_empty() {
+        kill_tree(nsenter);
+    }
+}

@@ -190,6 +190,11 @@ impl<'a> Recorder<'a> {
         (self.session, recorded)
     }
 
+    /// The stage that is under way.
+    pub(super) fn last_stage(&self) -> Option<&StageRecord> {
+        self.stages.last()
+    }
+
     fn note(&mut self, record: StepRecord) {
         if let Some(stage) = self.stages.last_mut() {
             stage.steps.push(record);

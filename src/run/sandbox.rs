@@ -51,6 +51,9 @@ pub enum SandboxError {
         "the sandbox failed its check from inside: {0}\n  no block was run; please report this"
     )]
     Unsafe(String),
+    /// A running one cannot be entered.
+    #[error("the running sandbox cannot be entered: {0}")]
+    NoEntry(String),
     /// A process could not be started at all.
     #[error("cannot start a sandbox")]
     Spawn(#[source] std::io::Error),
@@ -91,10 +94,10 @@ pub struct Sandbox {
 }
 
 /// Looked up on our own PATH: the command's is the sandbox's.
-fn bubblewrap() -> Option<PathBuf> {
+pub(super) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        .map(|dir| dir.join("bwrap"))
+        .map(|dir| dir.join(name))
         .find(|program| program.is_file())
 }
 
@@ -104,7 +107,7 @@ impl Sandbox {
         Self {
             isolation,
             programs: programs.map(Path::to_owned),
-            bubblewrap: bubblewrap(),
+            bubblewrap: on_path("bwrap"),
             env: instance.map(|i| i.env.clone()).unwrap_or_default(),
             users: instance.map(|i| i.users.clone()).unwrap_or_default(),
             net_admin: instance.is_some_and(|i| i.net_admin),
@@ -227,66 +230,12 @@ impl Sandbox {
     /// What the session runs before the first block, on one line: makes the system usable, and
     /// proves from inside that it is a sandbox. `canary` is a path that only the host has.
     pub(super) fn prelude(&self, canary: &Path) -> String {
-        if self.isolation == Isolation::None {
-            return "ulimit -c 0".to_owned();
+        match self.isolation {
+            Isolation::Full => super::prelude::fresh(&self.users, self.net_admin, canary),
+            Isolation::None => "ulimit -c 0".to_owned(),
         }
-        let users: String = std::iter::once("root")
-            .chain(self.users.iter().map(String::as_str))
-            .map(|user| format!("{user}:x:0:0::/root:/bin/bash\\n"))
-            .collect();
-        let groups: String = std::iter::once("root")
-            .chain(self.users.iter().map(String::as_str))
-            .map(|user| format!("{user}:x:0:\\n"))
-            .collect();
-        // Bits 12 and 13 of the capability mask: CAP_NET_ADMIN, CAP_NET_RAW.
-        let allowed = if self.net_admin {
-            "000000000000[0-3]000"
-        } else {
-            "0000000000000000"
-        };
-        PRELUDE
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .collect::<Vec<_>>()
-            .join(" ")
-            .replace("@USERS@", &users)
-            .replace("@GROUPS@", &groups)
-            .replace("@CAPABILITIES@", allowed)
-            .replace("@CANARY@", &quote(&canary.display().to_string()))
     }
 }
-
-/// Builtins only: a program would cost a millisecond, and the check itself must not depend on one.
-/// Whether something can be written is asked, not tried: where it can be, the try would write it.
-const PRELUDE: &str = r#"
-for __rb_f in /proc/self/fd/*; do
-  case ${__rb_f##*/} in [0-5]) ;; *) [[ ! -e $__rb_f ]] || eval "exec ${__rb_f##*/}>&-" ;; esac;
-done;
-umask 022;
-printf '@USERS@' >/etc/passwd;
-printf '@GROUPS@' >/etc/group;
-printf '127.0.0.1 localhost runbook\n::1 localhost\n' >/etc/hosts;
-printf 'passwd: files\ngroup: files\nhosts: files\n' >/etc/nsswitch.conf;
-ulimit -c 0; ulimit -u 512; ulimit -n 1024; ulimit -d 4194304;
-__rb_bad=;
-read -r __rb_in __rb_out __rb_n </proc/self/uid_map || __rb_bad="no uid map; ";
-[[ $__rb_out != 0 ]] || __rb_bad+="the outer user is root; ";
-IFS= read -r -d '' __rb_v </proc/self/status;
-[[ $__rb_v == *CapPrm:?@CAPABILITIES@[!0-9a-f]CapEff:?@CAPABILITIES@[!0-9a-f]* ]] || __rb_bad+="it has capabilities; ";
-[[ $__rb_v == *NoNewPrivs:?1* ]] || __rb_bad+="privileges can be gained; ";
-IFS= read -r -d '' __rb_v </proc/net/dev;
-[[ $__rb_v == Inter-*lo:* && $__rb_v != *:*:* ]] || __rb_bad+="it has network interfaces; ";
-for __rb_f in /usr / /dev /proc/sys/vm/swappiness; do
-  [[ ! -w $__rb_f ]] || __rb_bad+="$__rb_f can be written; ";
-done;
-[[ ! -e @CANARY@ ]] || __rb_bad+="the host's files are visible; ";
-for __rb_f in /proc/[0-9]*; do
-  case $__rb_f in /proc/1|/proc/$$) ;; *) __rb_bad+="a foreign process $__rb_f; " ;; esac;
-done;
-unset -v __rb_f __rb_in __rb_out __rb_n __rb_v;
-[[ -z $__rb_bad ]] || { printf 'unsafe %s\0' "$__rb_bad" >&4; exit 99; }
-"#;
 
 /// A word that bash reads as exactly `text`.
 pub(super) fn quote(text: &str) -> String {

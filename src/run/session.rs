@@ -10,7 +10,9 @@ mod wait;
 
 use super::capture::{Capture, HARD_LIMIT};
 use super::driver::head;
-use super::processes::{children, kill_stopped_tree, kill_tree, started, ticks_since_boot};
+use super::processes::{
+    children, end_guest, kill_stopped_tree, kill_tree, started, ticks_since_boot,
+};
 use super::sandbox::Isolation;
 use super::stop::Stop;
 use crate::evidence::Outcome;
@@ -73,6 +75,8 @@ pub(super) struct Session<'a> {
     output: PipeReader,
     stop: &'a Stop,
     isolation: Isolation,
+    /// Its bash is a guest in a sandbox that stays when it ends.
+    enters: bool,
     ids: Option<Ids>,
     pending: Vec<u8>,
     control_open: bool,
@@ -268,6 +272,11 @@ impl Session<'_> {
         self.isolation
     }
 
+    /// Its bash, by the host's process id.
+    pub(super) fn bash(&self) -> Option<i32> {
+        self.ids.map(|ids| ids.bash)
+    }
+
     /// Whether steps can still be run.
     pub(super) fn is_alive(&self) -> bool {
         self.ended.is_none()
@@ -283,8 +292,16 @@ impl Session<'_> {
             .filter(|_| self.isolation == Isolation::Full)
             .and_then(|ids| Pid::from_raw(ids.init))
             .and_then(|init| pidfd_open(init, PidfdFlags::empty()).ok());
+        let outer = i32::try_from(self.child.id());
+        if self.enters
+            && let Ok(outer) = outer
+        {
+            end_guest(outer);
+            self.reap();
+            return;
+        }
         if self.ids.is_none()
-            && let Ok(outer) = i32::try_from(self.child.id())
+            && let Ok(outer) = outer
         {
             // It is still starting: its first process waits for bubblewrap, and would do so for ever.
             kill_stopped_tree(outer);

@@ -15,7 +15,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 /// The user that root becomes before a sandbox starts: `nobody`, on every Linux.
-const UNPRIVILEGED: u32 = 65534;
+pub(super) const UNPRIVILEGED: u32 = 65534;
 
 type Order = (Command, Sender<io::Result<Child>>);
 

@@ -13,6 +13,7 @@ mod drills;
 mod engram;
 mod escalation;
 mod fences;
+mod gameday;
 mod hostile;
 mod interrupt;
 mod messages;

@@ -1,6 +1,7 @@
 //! How a session begins: descriptors, the sandbox, and its proof.
 
 use super::super::capture::Capture;
+use super::super::door::Door;
 use super::super::driver::{boot, script};
 use super::super::processes::children;
 use super::super::sandbox::{Isolation, Sandbox, SandboxError, quote, refusal};
@@ -12,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io::{Write, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// How long a session may take to get ready for its first step.
@@ -24,17 +26,47 @@ impl<'a> Session<'a> {
         home: &Path,
         stop: &'a Stop,
     ) -> Result<Self, SandboxError> {
-        let spawn = |error: Errno| SandboxError::Spawn(error.into());
+        let canary = std::env::current_exe().unwrap_or_default();
+        let start = Start {
+            command: sandbox.bash(home)?,
+            prelude: sandbox.prelude(&canary),
+            isolation: sandbox.isolation(),
+            enters: false,
+        };
+        Self::begin(start, |command| sandbox.spawn(command), stop)
+    }
+
+    /// Starts another bash in a running sandbox, with the same environment and rights.
+    pub(in crate::run) fn enter(door: &Door, stop: &'a Stop) -> Result<Self, SandboxError> {
+        let mut command = door.command()?;
+        command.args(["/usr/bin/bash", "--noprofile", "--norc"]);
+        let start = Start {
+            command,
+            prelude: door.prelude(),
+            isolation: Isolation::Full,
+            enters: true,
+        };
+        let mut session = Self::begin(start, |command| door.spawn(command), stop)?;
+        session.ready("bash")?;
+        Ok(session)
+    }
+
+    fn begin(
+        start: Start,
+        spawn: impl FnOnce(Command) -> Result<Child, SandboxError>,
+        stop: &'a Stop,
+    ) -> Result<Self, SandboxError> {
+        let failed = |error: Errno| SandboxError::Spawn(error.into());
         let new_pipe = || pipe().map_err(SandboxError::Spawn);
         let (command_reader, mut commands) = new_pipe()?;
         let (control, control_writer) = new_pipe()?;
         let (output, output_writer) = new_pipe()?;
-        let mut command = sandbox.bash(home)?;
-        let script = script(sandbox);
+        let script = script(start.prelude);
         let token = token();
         commands
             .write_all(format!("{script}{token}").as_bytes())
             .map_err(SandboxError::Spawn)?;
+        let mut command = start.command;
         command
             .args(["-O", "expand_aliases", "-c"])
             .arg(boot(script.len()));
@@ -44,10 +76,10 @@ impl<'a> Session<'a> {
             .stderr(control_writer);
         // Ctrl-C is for us: bubblewrap would die of it and leave what it was starting.
         command.process_group(0);
-        let child = sandbox.spawn(command)?;
-        let exit = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(spawn)?;
+        let child = spawn(command)?;
+        let exit = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(failed)?;
         for fd in [control.as_fd(), output.as_fd(), commands.as_fd()] {
-            rustix::io::ioctl_fionbio(fd, true).map_err(spawn)?;
+            rustix::io::ioctl_fionbio(fd, true).map_err(failed)?;
         }
         Ok(Self {
             child,
@@ -56,7 +88,8 @@ impl<'a> Session<'a> {
             control,
             output,
             stop,
-            isolation: sandbox.isolation(),
+            isolation: start.isolation,
+            enters: start.enters,
             ids: None,
             pending: Vec::new(),
             control_open: true,
@@ -69,6 +102,7 @@ impl<'a> Session<'a> {
     pub(in crate::run) fn ready(&mut self, name: &str) -> Result<(), SandboxError> {
         self.await_ready()?;
         self.ids = match self.isolation {
+            Isolation::Full if self.enters => Some(self.identify_entered()?),
             Isolation::Full => Some(self.identify()?),
             Isolation::None => i32::try_from(self.child.id())
                 .ok()
@@ -98,6 +132,7 @@ impl<'a> Session<'a> {
                 // A last word may have come before the end was seen.
                 match self.message() {
                     Some(message) => Err(SandboxError::Unsafe(message)),
+                    None if self.enters => Err(no_entry(&self.last_words(&capture))),
                     None => Err(refusal(&self.last_words(&capture))),
                 }
             }
@@ -115,6 +150,14 @@ impl<'a> Session<'a> {
     /// standard error is the control channel.
     fn last_words(&self, capture: &Capture) -> String {
         String::from_utf8_lossy(&self.pending).into_owned() + &capture.text()
+    }
+
+    /// nsenter waits for the bash that it has put into the sandbox.
+    fn identify_entered(&self) -> Result<Ids, SandboxError> {
+        let outer = i32::try_from(self.child.id()).unwrap_or_default();
+        let bash = children(outer).first().copied();
+        let bash = bash.ok_or_else(|| no_entry("its shell cannot be found from outside"))?;
+        Ok(Ids { init: bash, bash })
     }
 
     /// Finds bash by its host process id, and checks that its namespaces are not ours.
@@ -136,6 +179,19 @@ impl<'a> Session<'a> {
             ))),
         }
     }
+}
+
+/// What the start of a session differs by.
+struct Start {
+    command: Command,
+    prelude: String,
+    isolation: Isolation,
+    enters: bool,
+}
+
+fn no_entry(said: &str) -> SandboxError {
+    let words: String = said.trim().chars().take(400).collect();
+    SandboxError::NoEntry(words.replace('\n', " "))
 }
 
 /// The first kind of namespace, namespaces(7), that two processes share or that cannot be seen.
