@@ -34,9 +34,7 @@ pub fn fill(template: &str, record: &Record, resolution: impl Fn(&str) -> bool) 
     while let Some(open) = rest.find('[') {
         report.push_str(&rest[..open]);
         let inside = &rest[open + 1..];
-        let close = inside.find(']').unwrap_or(inside.len());
-        let name = &inside[..close];
-        let after = inside.get(close + 1..).unwrap_or_default();
+        let (name, after) = inside.split_once(']').unwrap_or_default();
         let is_link = after.starts_with(['(', '[', ':']);
         if let Some(value) = value(name, record, &resolution).filter(|_| !is_link) {
             report.push_str(value.trim_end());
