@@ -19,6 +19,7 @@ struct Shown<'a> {
     tool: &'a str,
     loss: Option<&'a str>,
     also: &'a [(String, String)],
+    astray: &'a [(String, String)],
     stages: Vec<ShownStage>,
 }
 
@@ -51,6 +52,7 @@ pub(super) fn of_cause(page: &Page, cause: &Cause, view: &View<'_>) -> String {
     shown.class = class;
     shown.loss = cause.loss.as_deref();
     shown.also = &cause.also;
+    shown.astray = &cause.astray;
     fill("evidence.html", &shown)
 }
 

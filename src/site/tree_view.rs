@@ -128,7 +128,7 @@ impl Drawn<'_> {
         let mut lines = text.trim_end().lines();
         let mut result = lines.next().unwrap_or_default().to_owned();
         for line in lines {
-            let blanks = line.len() - line.trim_start_matches(' ').len();
+            let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
             result.push('\n');
             result.push_str(&line[blanks.min(indentation)..]);
         }

@@ -201,3 +201,83 @@ pub fn trees<P: Borrow<Page>>(pages: &[P], names: &Headings) -> (Vec<Arc<Tree>>,
     }
     (trees.into_iter().map(Arc::new).collect(), findings)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::source::SourceFile;
+    use proptest::prelude::*;
+
+    fn page(text: &str) -> Page {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("book.toml"), "").expect("a file");
+        let config = Config::load(dir.path(), None).expect("an empty configuration");
+        let file = SourceFile::new("t.md", text);
+        crate::page::interpret(&file, Path::new("t.md"), "T", &config).0
+    }
+
+    fn read(text: &str) -> (Vec<Arc<Tree>>, Vec<Finding>) {
+        trees(&[page(text)], &Headings::default())
+    }
+
+    #[test]
+    fn questions_conditions_and_texts_are_read_from_tight_and_loose_lists() {
+        for blank in ["", "\n"] {
+            let text = format!(
+                "# T\n\n## Decision tree\n\nFirst this. Then: is it up?\n\n```bash\nup\n```\n\n\
+                 1. **`a`** or **`b`**: it is. Who?\n{blank}   - **over 3**: [x](y.md#z)\n{blank}   - **otherwise** see [x](y.md#z)\n{blank}\
+                 2. **nothing**, so\n   [x](y.md#z).\n"
+            );
+            let (trees, _) = read(&text);
+            let root = &trees[0].root;
+            assert_eq!(root.question, "is it up?");
+            assert_eq!(root.steps[0].code, "up\n");
+            let [first, second] = root.branches.as_slice() else {
+                panic!("{root:?}")
+            };
+            assert_eq!(first.condition_text, "a or b");
+            assert_eq!(first.plain_text, "it is. Who?");
+            assert_eq!(second.plain_text, "so x.");
+            let Next::Decision(inner) = &first.next else {
+                panic!("{first:?}")
+            };
+            assert_eq!((inner.number, inner.question.as_str()), (2, "Who?"));
+            assert_eq!(inner.branches[1].conditions, [Condition::Otherwise]);
+        }
+    }
+
+    #[test]
+    fn a_heading_in_a_list_or_quote_is_survived() {
+        for text in [
+            "- ## Decision tree\n\n  - **0**: x\n\n- y\n",
+            "> ## Decision tree\n>\n> - **0**: x\n\n- **1**: y\n",
+            "## Decision tree\n\n- **0**: x\n\n  # T\n\n  - **1**: y\n",
+        ] {
+            let (_, findings) = read(text);
+            assert!(!findings.is_empty(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_there_is_survived(parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "## Decision tree", "# T", "\n", "\n\n", "- ", "  - ", "    ", "**0**", "**`a`**", " or ", ":",
+                "text?", "[x](y.md#z)", "```bash\na\n```", "  ```bash\n  a\n  ```", "> ", "**", "`", "1. ", "é…", "\t",
+                "| a |\n| - |", "<div>", "[^1]", "***", "~~~", "\r\n", "- [ ] ",
+            ]),
+            0..40,
+        )) {
+            let text = format!("## Decision tree\n\n{}", parts.concat());
+            let (trees, _) = read(&text);
+            for tree in &trees {
+                prop_assert!(tree.list.end <= text.len());
+                for branch in tree.branches() {
+                    prop_assert!(text.get(branch.text.clone()).is_some());
+                    prop_assert!(text.get(branch.condition.clone()).is_some());
+                }
+            }
+        }
+    }
+}

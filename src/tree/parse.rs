@@ -61,7 +61,8 @@ pub(super) fn tree(page: &Page, names: &Headings) -> (Option<Tree>, Vec<Finding>
     (tree, reader.findings)
 }
 
-/// The blocks of the page that begin in `range`, by mdBook's own parser.
+/// The blocks of the page that begin in `range`, by mdBook's own parser. A start and its end have the
+/// same bytes, so what is left is whole.
 fn events(page: &Page, range: Range<usize>) -> Vec<Spanned<'_>> {
     let start = page.document.body_start;
     new_cmark_parser(
@@ -70,8 +71,7 @@ fn events(page: &Page, range: Range<usize>) -> Vec<Spanned<'_>> {
     )
     .into_offset_iter()
     .map(|(event, span)| (event, start + span.start..start + span.end))
-    .skip_while(|(_, span)| span.start < range.start)
-    .take_while(|(_, span)| span.start < range.end)
+    .filter(|(_, span)| range.contains(&span.start))
     .collect()
 }
 

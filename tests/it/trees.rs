@@ -132,6 +132,9 @@ fn a_page_may_say_that_a_tree_does_not_find_a_cause_if_that_is_true() {
         .says("lead to the right issue in 1 of 2 drills only");
     let walks = book.read("book/walks.html");
     assert!(walks.contains("astray, as said</span> the word is written in a dialect"));
+    assert!(book.read("book/issues/down.html").contains(
+        "The decision tree <b>Find it</b> does not lead here: the word is written in a dialect"
+    ));
     book.run(&["test", "Switched"]).status(0);
     with(TREE, said)
         .run(&["test", "Switched"])
