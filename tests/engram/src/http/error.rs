@@ -39,8 +39,10 @@ impl ApiError {
         }
     }
 
-    /// There is no memory with the id.
+    /// There is no memory with the id. The log says so too, in the words of the real server's `CoreError`.
     pub(crate) fn memory_not_found(id: &str) -> Self {
+        let shown = id.replace(char::is_control, "?");
+        tracing::error!(target: "engram_core::graph", "Memory node '{shown}' not found in graph");
         let message = format!("Memory '{id}' not found");
         Self {
             status: StatusCode::NOT_FOUND,
@@ -49,9 +51,10 @@ impl ApiError {
         }
     }
 
-    /// There is no open space with the id.
+    /// There is no open space with the id. The log says so too.
     pub(crate) fn space_not_found(id: &str) -> Self {
         let message = format!("Memory space '{id}' not found");
+        tracing::error!(target: "engram_core::registry", "{message}");
         Self {
             status: StatusCode::NOT_FOUND,
             code: "RESOURCE_NOT_FOUND",

@@ -84,6 +84,16 @@ pub(crate) fn count<T>(
         Err(error) if error.status.is_server_error() => Outcome::Error,
         Err(_) => Outcome::Rejected,
     };
+    let took_ms = took.as_millis();
+    match result {
+        Ok(_) => {
+            tracing::debug!(target: "engram_cli::api", space = %id, took_ms, "Operation {operation} done");
+        }
+        Err(error) => {
+            tracing::debug!(target: "engram_cli::api", space = %id, took_ms, status = error.status.as_u16(),
+                "Operation {operation} refused: {}", error.message.replace(char::is_control, "?"));
+        }
+    }
     shared
         .metrics
         .operation(id.as_str(), operation, outcome, took);

@@ -244,3 +244,23 @@ fn the_command_line_honours_its_space() {
     );
     assert!(crate::instance::stdout(&host.engram(&["space", "list"])).contains("tenant_c"));
 }
+
+#[test]
+fn who_asks_for_what_is_not_there_is_in_the_log_and_writes_no_line_of_its_own() {
+    let host = Host::new();
+    let server = host.start();
+    let forged = "/api/v1/memories/a%0A2026%20ERROR%20forged";
+    assert_eq!(server.get("/api/v1/memories/session_abc").status, 404);
+    assert_eq!(server.get(forged).status, 404);
+    let query = json!({ "query_text": "RECALL a", "memory_space_id": "tenant_x" });
+    assert_eq!(server.post("/api/v1/query", &query).status, 404);
+    let log = host.log();
+    for line in [
+        "ERROR engram_core::graph: Memory node 'session_abc' not found in graph\n",
+        "ERROR engram_core::graph: Memory node 'a?2026 ERROR forged' not found in graph\n",
+        "ERROR engram_core::registry: Memory space 'tenant_x' not found\n",
+    ] {
+        assert!(log.contains(line), "{line}{log}");
+    }
+    assert!(!log.contains("DEBUG"), "{log}");
+}
