@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// A copy of the Engram book with everything that its `book.toml` names.
-struct Copy(TempDir);
+pub(crate) struct Copy(pub(crate) TempDir);
 
 impl Copy {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let copy = Self(tempfile::tempdir().unwrap());
         for part in ["book", "scripts", "alerts", "tests/host"] {

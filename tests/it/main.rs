@@ -14,6 +14,7 @@ mod engram;
 mod escalation;
 mod fences;
 mod gameday;
+mod gameday_bot;
 mod hostile;
 mod interrupt;
 mod messages;
