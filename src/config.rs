@@ -1,8 +1,10 @@
 //! `book.toml`: the table `[preprocessor.runbook]` made into a [`Config`].
 
 mod instance;
+mod rules;
 
 pub use instance::Instance;
+pub use rules::{ForeignLinks, RuleConfig};
 
 use crate::finding::{Finding, did_you_mean};
 use crate::markdown::duration;
@@ -109,8 +111,8 @@ pub struct Config {
     pub build_dir: PathBuf,
     /// The address of the published site, with a final slash.
     pub base_url: Option<String>,
-    /// Globs of rule files, relative to the root.
-    pub rules: Vec<String>,
+    /// The rule files, and how their links are written.
+    pub rules: RuleConfig,
     /// Globs of files with results of tests, relative to the root.
     pub results: Vec<String>,
     /// The most clicks from any entry to a resolution.
@@ -170,7 +172,11 @@ struct Raw {
     after: Option<Vec<String>>,
     optional: Option<bool>,
     base_url: Option<String>,
-    rules: Vec<String>,
+    rules: Vec<rules::RawGlob>,
+    annotation: Option<String>,
+    url: Option<String>,
+    runbook_query: Option<String>,
+    foreign_links: rules::ForeignLinks,
     results: Vec<String>,
     max_clicks: Option<usize>,
     symptom_index: Option<PathBuf>,
@@ -226,12 +232,23 @@ impl Config {
         let base_url = raw
             .base_url
             .map(|url| if url.ends_with('/') { url } else { url + "/" });
+        let links = rules::read(
+            file,
+            base_url.as_deref(),
+            rules::Raw {
+                rules: raw.rules,
+                annotation: raw.annotation,
+                url: raw.url,
+                query: raw.runbook_query,
+                foreign_links: raw.foreign_links,
+            },
+        )?;
         Ok(Self {
             root: root.to_owned(),
             src: root.join(toml.book.src.unwrap_or_else(|| "src".into())),
             build_dir: root.join(toml.build.build_dir.unwrap_or_else(|| "book".into())),
             base_url,
-            rules: raw.rules,
+            rules: links,
             results: raw.results,
             max_clicks: raw.max_clicks.unwrap_or(2),
             symptom_index: raw.symptom_index,

@@ -52,7 +52,7 @@ fn link_finding(site: &Site, page: &Page, path: &Path, link: &HtmlLink) -> Optio
     )
 }
 
-fn suggest(fragment: &str, html: &HtmlPage) -> String {
+pub(super) fn suggest(fragment: &str, html: &HtmlPage) -> String {
     match nearest(fragment, html.ids.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `#{near}`?"),
         None => "give the heading an explicit `{#id}` and link to that".to_owned(),

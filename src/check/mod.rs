@@ -6,6 +6,7 @@ mod danger;
 mod escalation;
 mod links;
 mod names;
+mod runbook_urls;
 mod trees;
 mod waivers;
 
@@ -13,6 +14,7 @@ pub use acceptance::failed;
 pub use catalogue::log_lines;
 pub use links::{alert_anchors, links};
 pub use names::NAMES;
+pub use runbook_urls::runbook_urls;
 pub use trees::{escalation_target, walks_astray};
 
 use crate::acceptance::Results;

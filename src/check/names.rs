@@ -51,6 +51,7 @@ pub const NAMES: &[&str] = &[
     "page-names-unknown-alert",
     "alert-on-two-pages",
     "runbook-url-stale",
+    "runbook-url-dead",
     "foreign-runbook-url",
     "rule-file-not-editable",
     "config",

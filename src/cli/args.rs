@@ -131,6 +131,12 @@ pub struct AlertsArgs {
     /// Write nothing; fail with the difference if a link is not as it must be
     #[arg(long)]
     pub locked: bool,
+    /// Take out the links that lead into this book, instead of writing them
+    #[arg(long)]
+    pub remove: bool,
+    /// Also replace, or with `--remove` take out, links that lead elsewhere
+    #[arg(long)]
+    pub force_foreign: bool,
 }
 
 /// `build`.

@@ -3,6 +3,7 @@
 use super::args::BookArgs;
 use super::open::{Opened, open};
 use super::output::Output;
+use super::rule_files;
 use super::site::{self, Purpose};
 use super::{CliError, Exit};
 use crate::evidence::Store;
@@ -21,7 +22,7 @@ pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     findings.extend(built.findings);
     let store = Store::load(&opened.config.state_dir());
     findings.extend(catalogue(&opened, &store));
-    let (edits, more, linked) = site::rules(&opened);
+    let (edits, more, linked) = rule_files::plan(&opened, false, &[]);
     findings.extend(more);
     findings.extend(edits.iter().map(FileEdit::stale_finding));
     // What was run may have been run on other pages than these: `verify` knows.

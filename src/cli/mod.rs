@@ -11,6 +11,7 @@ mod gameday;
 mod open;
 mod output;
 mod protocol;
+mod rule_files;
 mod site;
 mod test;
 mod verify;

@@ -6,9 +6,10 @@ use crate::config::Config;
 use crate::finding::Finding;
 use crate::page::Page;
 use crate::plan::{self, Plan};
+use crate::rules::{self, RuleFile};
 use crate::tree::Tree;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Everything that is known without running anything.
 pub(super) struct Opened {
@@ -17,6 +18,17 @@ pub(super) struct Opened {
     pub(super) trees: Vec<Arc<Tree>>,
     pub(super) plan: Plan,
     pub(super) findings: Vec<Finding>,
+    rules: OnceLock<(Vec<RuleFile>, Vec<Finding>)>,
+}
+
+impl Opened {
+    /// The rule files, read once, and what is wrong with them.
+    pub(super) fn rules(&self) -> &(Vec<RuleFile>, Vec<Finding>) {
+        let config = &self.config;
+        self.rules.get_or_init(|| {
+            rules::load(&config.root, &config.rules.globs, &config.rules.annotation)
+        })
+    }
 }
 
 /// Opens the book in `dir`, or here, or in `./book`.
@@ -36,6 +48,7 @@ pub(super) fn open(dir: Option<&PathBuf>, profile: Option<&str>) -> Result<Opene
         trees,
         plan,
         findings,
+        rules: OnceLock::new(),
     })
 }
 

@@ -11,7 +11,6 @@ use crate::fs_write;
 use crate::nav::{self, Matrix};
 use crate::page::Page;
 use crate::preprocessor::Runbook;
-use crate::rules::{self, AlertLink, FileEdit, Linked};
 use crate::site::html::Site;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,6 +55,10 @@ pub(super) fn build(
     findings.extend(check::links(&site, &opened.pages));
     findings.extend(check::alert_anchors(&site, &opened.pages));
     findings.extend(check::escalation_target(&site, config));
+    if config.has_rules() {
+        let (files, _) = opened.rules();
+        findings.extend(check::runbook_urls(files, &site, &opened.pages, config));
+    }
     if purpose != Purpose::Inspect {
         let counted = keep_matrix(&matrix, config)?;
         let checked = match purpose {
@@ -113,45 +116,4 @@ pub(super) fn criteria(
         checks: None,
         results: &Results::load(&config.root, &config.results),
     })
-}
-
-/// The rule files against the pages.
-pub(super) fn rules(opened: &Opened) -> (Vec<FileEdit>, Vec<Finding>, Option<Linked>) {
-    let config = &opened.config;
-    if config.rules.is_empty() {
-        return (Vec::new(), Vec::new(), None);
-    }
-    let (files, mut findings) = rules::load(&config.root, &config.rules);
-    let links: Vec<AlertLink> = opened
-        .pages
-        .iter()
-        .flat_map(|page| {
-            page.front_matter
-                .alerts
-                .iter()
-                .map(move |alert| (page, alert))
-        })
-        .map(|(page, alert)| {
-            let base_url = config.base_url.as_deref().unwrap_or_default();
-            let path = page.html_path().display().to_string();
-            let anchor = alert
-                .anchor
-                .as_ref()
-                .map_or_else(String::new, |a| format!("#{a}"));
-            AlertLink {
-                alert: alert.name.clone(),
-                url: format!("{base_url}{path}{anchor}"),
-                place: alert.place.clone(),
-            }
-        })
-        .collect();
-    let (edits, more, linked) = rules::plan(&files, &links, config.base_url.as_deref());
-    findings.extend(more);
-    if config.base_url.is_none() {
-        findings.push(
-            Finding::error_in("config", config.file.path(), "`rules` without `base-url`")
-                .help("add `base-url = \"https://…/\"`, the address of the published site"),
-        );
-    }
-    (edits, findings, Some(linked))
 }

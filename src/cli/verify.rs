@@ -4,6 +4,7 @@ use super::args::VerifyArgs;
 use super::execute::{Request, execute};
 use super::open::open;
 use super::output::Output;
+use super::rule_files;
 use super::site::{self, Purpose};
 use super::{CliError, Exit, finish, write_reports};
 use crate::evidence::Store;
@@ -35,7 +36,7 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
         let (arrived, walked) = summary.walked;
         findings.extend(crate::check::walks_astray(arrived, walked, &opened.config));
         findings.extend(super::check::catalogue(&opened, &store));
-        let (edits, more, linked) = site::rules(&opened);
+        let (edits, more, linked) = rule_files::plan(&opened, false, &[]);
         findings.extend(more);
         findings.extend(edits.iter().map(FileEdit::stale_finding));
         let red = site::criteria(&opened, &store, Some(&executed.inputs));

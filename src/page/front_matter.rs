@@ -31,15 +31,34 @@ pub struct FrontMatter {
     pub alone: bool,
 }
 
-/// An alert that a chapter answers: `Name` or `Name#anchor`.
+/// An alert that a chapter answers: `Name`, `Name#anchor`, `Name?query#anchor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertRef {
     /// The alert's name in the rule files.
     pub name: String,
     /// Where on the page its link leads; the top of the page where `None`.
     pub anchor: Option<String>,
+    /// The query of its link, perhaps with labels of the alert; that of `book.toml` where `None`.
+    pub query: Option<String>,
     /// The entry in the front matter.
     pub place: Place,
+}
+
+impl AlertRef {
+    fn new(text: &str, place: Place) -> Self {
+        let name_end = text.find(['?', '#']).unwrap_or(text.len());
+        let (name, rest) = text.split_at(name_end);
+        let (query, anchor) = match rest.rsplit_once('#') {
+            Some((query, anchor)) => (query, Some(anchor.to_owned())),
+            None => (rest, None),
+        };
+        Self {
+            name: name.to_owned(),
+            anchor,
+            query: query.strip_prefix('?').map(str::to_owned),
+            place,
+        }
+    }
 }
 
 const KEYS: &[&str] = &[
@@ -107,18 +126,7 @@ fn read(raw: Raw, file: &Arc<SourceFile>, range: &Range<usize>) -> (FrontMatter,
         .into_iter()
         .map(|text| {
             let place = at(&text.referenced);
-            match text.value.split_once('#') {
-                Some((name, anchor)) => AlertRef {
-                    name: name.to_owned(),
-                    anchor: Some(anchor.to_owned()),
-                    place,
-                },
-                None => AlertRef {
-                    name: text.value,
-                    anchor: None,
-                    place,
-                },
-            }
+            AlertRef::new(&text.value, place)
         })
         .collect();
     let front_matter = FrontMatter {

@@ -1,6 +1,9 @@
 //! A rule file: its alerting rules, each with the places that an edit needs.
 
+use super::dialect::Dialect;
 use super::load_check;
+use super::sections::{Section, sections};
+use super::sight::Sight;
 use super::yaml::{NodeId, Tree};
 use crate::finding::{Finding, Severity};
 use crate::source::{Place, SourceFile};
@@ -16,13 +19,13 @@ pub struct Alert {
     pub place: Place,
     /// The bytes of its rule.
     pub rule_span: Range<usize>,
-    /// Its present `annotations.runbook_url`; `None` where there is none, or an empty one.
+    /// Its present link; `None` where there is none, or an empty one.
     pub runbook_url: Option<RunbookUrl>,
     /// The rule as it stands in the sequence of its group, perhaps an alias.
     pub(super) rule: NodeId,
     /// The way to the rule in [`Tree::facts`].
     pub(super) way: String,
-    /// Whether the rule, its group or their sequences are an alias or have a YAML anchor.
+    /// Whether the rule, or what holds it, is used in a second place.
     pub(super) is_shared: bool,
 }
 
@@ -35,6 +38,24 @@ pub struct RunbookUrl {
     pub place: Place,
 }
 
+/// How rule files are to be read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The annotation that holds the link.
+    pub annotation: String,
+    /// Whose files they are; told by their content where `None`.
+    pub dialect: Option<Dialect>,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            annotation: "runbook_url".to_owned(),
+            dialect: None,
+        }
+    }
+}
+
 /// One rule file.
 #[derive(Debug, Clone)]
 pub struct RuleFile {
@@ -42,26 +63,55 @@ pub struct RuleFile {
     pub file: Arc<SourceFile>,
     /// Its alerting rules in their order.
     pub alerts: Vec<Alert>,
-    /// Whether Prometheus would load it; what it would not load is never edited.
+    /// The names of alerts in a text that is no rule file yet, such as a template.
+    pub names_by_sight: Vec<String>,
+    /// Whether its program would load it; what it would not load is never edited.
     pub loads: bool,
+    /// Whose file it is.
+    pub dialect: Dialect,
+    /// The annotation that holds the link.
+    pub annotation: String,
     pub(super) tree: Tree,
 }
 
 impl RuleFile {
-    /// Reads a file; whatever keeps Prometheus from loading it is a finding `rule-file-invalid`.
+    /// Reads a file of an unknown program, with links in `runbook_url`; see [`RuleFile::read`].
     pub fn parse(file: &Arc<SourceFile>) -> (Self, Vec<Finding>) {
-        let (tree, findings) = match Tree::parse(file.text()) {
-            Ok(tree) => {
-                let findings = load_check::check(file, &tree);
+        Self::read(file, &Reading::default())
+    }
+
+    /// Reads a file; whatever keeps its program from loading it is a finding `rule-file-invalid`,
+    /// and a template is `rule-file-not-editable`.
+    pub fn read(file: &Arc<SourceFile>, reading: &Reading) -> (Self, Vec<Finding>) {
+        let parsed = Tree::parse(file.text());
+        let sections = parsed.as_ref().map_or_else(|_| Vec::new(), sections);
+        let dialect = match (&parsed, reading.dialect) {
+            (_, Some(dialect)) => dialect,
+            (Ok(tree), None) => Dialect::detect(tree, &sections),
+            (Err(_), None) => Dialect::Prometheus,
+        };
+        let sight = Sight::of(file, parsed.as_ref().ok());
+        let (tree, findings) = match (parsed, &sight) {
+            (_, Some(sight)) => (Tree::default(), vec![sight.finding(file)]),
+            (Ok(tree), None) => {
+                let findings = load_check::check(file, &tree, &sections, dialect);
                 (tree, findings)
             }
-            Err(broken) => (Tree::default(), vec![load_check::broken(file, &broken)]),
+            (Err(broken), None) => {
+                let finding = load_check::broken(file, &broken, dialect);
+                (Tree::default(), vec![finding])
+            }
         };
-        let loads = findings.iter().all(|one| one.severity != Severity::Error);
         let document = Self {
             file: Arc::clone(file),
-            alerts: alerts(file, &tree),
-            loads,
+            alerts: match sight {
+                Some(_) => Vec::new(),
+                None => alerts(file, &tree, &sections, &reading.annotation),
+            },
+            names_by_sight: sight.map_or_else(Vec::new, |sight| sight.names()),
+            loads: findings.iter().all(|one| one.severity != Severity::Error),
+            dialect,
+            annotation: reading.annotation.clone(),
             tree,
         };
         (document, findings)
@@ -75,32 +125,34 @@ pub(super) struct Rule {
     is_shared: bool,
 }
 
-/// Every rule of the first document, the only one that Prometheus reads.
-pub(super) fn rules(tree: &Tree) -> Vec<Rule> {
-    let Some(document) = tree.documents.first() else {
-        return Vec::new();
-    };
-    let is_shared = |id| tree.node(id).anchored || tree.target(id) != id;
+/// Every rule of the sections.
+pub(super) fn rules(tree: &Tree, sections: &[Section]) -> Vec<Rule> {
     let mut rules = Vec::new();
-    let Some(groups) = tree.get(document.root, "groups") else {
-        return rules;
-    };
-    for (at_group, group) in tree.items(groups).unwrap_or_default().iter().enumerate() {
-        let Some(sequence) = tree.get(*group, "rules") else {
+    for section in sections {
+        let Some(groups) = tree.get(section.owner, "groups") else {
             continue;
         };
-        let shared = is_shared(document.root) || is_shared(groups) || is_shared(*group);
-        let shared = shared || is_shared(sequence) || tree.own(*group, "rules").is_none();
-        for (at_rule, rule) in tree.items(sequence).unwrap_or_default().iter().enumerate() {
-            // Aliases of aliases can name more rules than any machine holds.
-            if rules.len() >= MOST_RULES {
-                return rules;
+        let shared = section.is_shared
+            || tree.is_shared(groups)
+            || tree.own(section.owner, "groups").is_none();
+        for (at_group, group) in tree.items(groups).unwrap_or_default().iter().enumerate() {
+            let Some(sequence) = tree.get(*group, "rules") else {
+                continue;
+            };
+            let shared = shared || tree.is_shared(*group) || tree.is_shared(sequence);
+            let shared = shared || tree.own(*group, "rules").is_none();
+            for (at_rule, rule) in tree.items(sequence).unwrap_or_default().iter().enumerate() {
+                // Aliases of aliases can name more rules than any machine holds.
+                if rules.len() >= MOST_RULES {
+                    return rules;
+                }
+                let way = &section.way;
+                rules.push(Rule {
+                    id: *rule,
+                    way: format!("{way}/groups/{at_group}/rules/{at_rule}"),
+                    is_shared: shared || tree.is_shared(*rule),
+                });
             }
-            rules.push(Rule {
-                id: *rule,
-                way: format!("/groups/{at_group}/rules/{at_rule}"),
-                is_shared: shared || is_shared(*rule),
-            });
         }
     }
     rules
@@ -109,9 +161,14 @@ pub(super) fn rules(tree: &Tree) -> Vec<Rule> {
 /// More rules than this in one file are not looked at.
 pub(super) const MOST_RULES: usize = 100_000;
 
-fn alerts(file: &Arc<SourceFile>, tree: &Tree) -> Vec<Alert> {
+fn alerts(
+    file: &Arc<SourceFile>,
+    tree: &Tree,
+    sections: &[Section],
+    annotation: &str,
+) -> Vec<Alert> {
     let mut alerts = Vec::new();
-    for rule in rules(tree) {
+    for rule in rules(tree, sections) {
         let Some(name_id) = tree.get(rule.id, "alert") else {
             continue;
         };
@@ -123,7 +180,7 @@ fn alerts(file: &Arc<SourceFile>, tree: &Tree) -> Vec<Alert> {
             name: name.to_owned(),
             place: Place::new(file, tree.node(name_id).span.clone()),
             rule_span: tree.node(rule.id).span.clone(),
-            runbook_url: runbook_url(file, tree, rule.id),
+            runbook_url: runbook_url(file, tree, rule.id, annotation),
             rule: rule.id,
             way: rule.way,
             is_shared: rule.is_shared,
@@ -132,9 +189,14 @@ fn alerts(file: &Arc<SourceFile>, tree: &Tree) -> Vec<Alert> {
     alerts
 }
 
-fn runbook_url(file: &Arc<SourceFile>, tree: &Tree, rule: NodeId) -> Option<RunbookUrl> {
+fn runbook_url(
+    file: &Arc<SourceFile>,
+    tree: &Tree,
+    rule: NodeId,
+    annotation: &str,
+) -> Option<RunbookUrl> {
     let annotations = tree.get(rule, "annotations")?;
-    let id = tree.get(annotations, "runbook_url")?;
+    let id = tree.get(annotations, annotation)?;
     let value = tree.scalar(id)?;
     if value.is_empty() || tree.is_null(id) {
         return None;

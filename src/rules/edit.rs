@@ -11,11 +11,12 @@ use crate::source::Place;
 use granit_parser::ScalarStyle;
 use std::ops::Range;
 
-/// A link that a rule should get.
+/// What a rule should get.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub(super) alert: &'a Alert,
-    pub(super) url: &'a str,
+    /// The link; `None` to take it out.
+    pub(super) url: Option<&'a str>,
 }
 
 /// Bytes to be replaced.
@@ -27,7 +28,35 @@ pub(super) struct Splice {
 
 /// Why a rule cannot be edited here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Refusal(&'static str);
+pub(super) struct Refusal {
+    why: &'static str,
+    /// Where else the rule is used, or what is in the way.
+    other: Option<NodeId>,
+}
+
+impl Refusal {
+    pub(super) fn new(why: &'static str) -> Self {
+        Self { why, other: None }
+    }
+
+    fn at(why: &'static str, other: Option<NodeId>) -> Self {
+        Self { why, other }
+    }
+
+    fn finding(self, file: &RuleFile, alert: &Alert) -> Finding {
+        let title = format!("cannot write the `{}` of `{}`", file.annotation, alert.name);
+        let finding = Finding::error("rule-file-not-editable", alert.place.clone(), title)
+            .note(self.why)
+            .help("write the annotation by hand, or write this rule out in full; the file is left alone until then");
+        match self.other {
+            Some(other) => {
+                let span = file.tree.node(other).span.clone();
+                finding.related(Place::new(&file.file, span), "here")
+            }
+            None => finding,
+        }
+    }
+}
 
 /// A rule's change, planned.
 #[derive(Debug, Clone)]
@@ -36,31 +65,35 @@ pub(super) struct Planned<'a> {
     pub(super) splice: Splice,
 }
 
-const UNPROVEN: Refusal = Refusal("the change would alter more than this link");
+pub(super) const UNPROVEN: &str = "the change would alter more than this link";
 
-/// The new text of a file, and one finding `rule-file-not-editable` for each rule left out.
+/// The new text of a file; or, where a rule of it cannot be edited, one finding
+/// `rule-file-not-editable` for each such rule, and no new text.
 pub(super) fn edit(file: &RuleFile, wanted: &[Wanted<'_>]) -> (Option<FileEdit>, Vec<Finding>) {
     let mut planned = Vec::new();
     let mut findings = Vec::new();
+    let locator = Locator::new(file);
     for one in wanted {
-        match (Locator { file }).splice(one) {
+        match locator.splice(one) {
             Ok(splice) => planned.push(Planned {
                 wanted: *one,
                 splice,
             }),
-            Err(refusal) => findings.push(refusal.finding(one.alert)),
+            Err(refusal) => findings.push(refusal.finding(file, one.alert)),
         }
     }
     let mut refused = Vec::new();
     let kept = proven(file, planned, &mut refused);
-    findings.extend(refused.iter().map(|one| UNPROVEN.finding(one.alert)));
-    let Some(first) = kept.first() else {
+    let unproven = Refusal::new(UNPROVEN);
+    findings.extend(refused.iter().map(|one| unproven.finding(file, one.alert)));
+    let Some(first) = kept.first().filter(|_| findings.is_empty()) else {
         return (None, findings);
     };
     let edit = FileEdit {
         file: file.file.clone(),
         new_text: apply(file.file.text(), &kept),
         n_changed: kept.len(),
+        annotation: file.annotation.clone(),
         first: FirstChange {
             alert: first.wanted.alert.name.clone(),
             place: place_of(first.wanted.alert),
@@ -76,73 +109,126 @@ fn place_of(alert: &Alert) -> Place {
     }
 }
 
-impl Refusal {
-    fn finding(self, alert: &Alert) -> Finding {
-        let title = format!("cannot write the `runbook_url` of `{}`", alert.name);
-        Finding::error("rule-file-not-editable", alert.place.clone(), title)
-            .note(self.0)
-            .help("write the annotation by hand, or write this rule out in full")
-    }
-}
-
 /// Finds the bytes to change for one rule.
-struct Locator<'a> {
+pub(super) struct Locator<'a> {
     file: &'a RuleFile,
+    /// Whether the file is JSON, which has double quotes only.
+    is_json: bool,
 }
 
-impl Locator<'_> {
-    fn text(&self) -> &str {
+impl<'a> Locator<'a> {
+    fn new(file: &'a RuleFile) -> Self {
+        let root = file.tree.documents.first().map(|document| document.root);
+        let pairs = root.and_then(|root| file.tree.pairs(root));
+        let key = pairs.and_then(|pairs| pairs.first()).map(|(key, _)| *key);
+        let is_double = |key| {
+            matches!(
+                file.tree.node(key).kind,
+                Kind::Scalar {
+                    style: ScalarStyle::DoubleQuoted,
+                    ..
+                }
+            )
+        };
+        let text = file.file.text().trim_start_matches('\u{feff}').trim_start();
+        Self {
+            file,
+            is_json: text.starts_with('{') && key.is_some_and(is_double),
+        }
+    }
+
+    pub(super) fn text(&self) -> &'a str {
         self.file.file.text()
     }
 
-    fn tree(&self) -> &Tree {
+    pub(super) fn tree(&self) -> &'a Tree {
         &self.file.tree
+    }
+
+    /// The key of the annotation as it is written.
+    fn key(&self) -> String {
+        if self.is_json {
+            format!("\"{}\"", self.file.annotation)
+        } else {
+            self.file.annotation.clone()
+        }
     }
 
     fn splice(&self, wanted: &Wanted<'_>) -> Result<Splice, Refusal> {
         let rule = wanted.alert.rule;
-        let value = quoted(wanted.url)?;
+        let tree = self.tree();
         if wanted.alert.is_shared {
-            return Err(Refusal("this rule is shared by a YAML anchor or alias"));
+            let why = "this rule is shared by a YAML anchor or alias";
+            return Err(Refusal::at(why, tree.node(rule).alias));
         }
-        let Some((key, annotations)) = self.tree().own(rule, "annotations") else {
-            return self.create(rule, &value);
+        let Some((key, annotations)) = tree.own(rule, "annotations") else {
+            return self.create(rule, &self.entry(wanted.url)?);
         };
-        let node = self.tree().node(annotations);
+        let node = tree.node(annotations);
         match &node.kind {
-            Kind::Alias { .. } => Err(Refusal("its `annotations` are a YAML alias")),
-            _ if node.anchored => Err(Refusal("its `annotations` have a YAML anchor")),
-            Kind::Scalar { .. } => self.fill(rule, key, annotations, &value),
-            Kind::Sequence { .. } => Err(Refusal("its `annotations` are no mapping")),
+            Kind::Alias { target } => {
+                let why = "its `annotations` are a YAML alias";
+                Err(Refusal::at(why, Some(*target)))
+            }
+            _ if node.alias.is_some() => {
+                let why = "its `annotations` are shared by a YAML anchor";
+                Err(Refusal::at(why, node.alias))
+            }
+            Kind::Scalar { .. } => self.fill(rule, key, annotations, &self.entry(wanted.url)?),
+            Kind::Sequence { .. } => Err(Refusal::new("its `annotations` are no mapping")),
             Kind::Mapping { pairs, .. } => {
-                if self.has_merge_key(annotations) {
-                    return Err(Refusal("its `annotations` have a merge key"));
+                if let Some(merge) = self.merge_key(annotations) {
+                    let why = "its `annotations` have a merge key";
+                    return Err(Refusal::at(why, Some(merge)));
                 }
-                match (self.tree().own(annotations, "runbook_url"), pairs.first()) {
-                    (Some((key, old)), _) => self.replace(key, old, &value),
-                    (None, Some((first, _))) => self.insert(annotations, *first, &value),
-                    (None, None) => {
+                let old = tree.own(annotations, &self.file.annotation);
+                match (old, wanted.url, pairs.first()) {
+                    (Some((_, old)), None, _) => {
+                        self.not_shared(old)?;
+                        self.remove((rule, key), annotations)
+                    }
+                    (Some((key, old)), Some(url), _) => self.replace(key, old, &self.quoted(url)?),
+                    (None, _, Some((first, _))) => {
+                        self.insert(annotations, *first, &self.entry(wanted.url)?)
+                    }
+                    (None, _, None) => {
                         let at = node.span.start + 1;
-                        Ok(insertion(at, format!("runbook_url: {value}")))
+                        Ok(insertion(at, self.entry(wanted.url)?))
                     }
                 }
             }
         }
     }
 
-    fn has_merge_key(&self, mapping: NodeId) -> bool {
+    /// The annotation with its value.
+    fn entry(&self, url: Option<&str>) -> Result<String, Refusal> {
+        let url = url.ok_or(Refusal::new("it has no such annotation of its own"))?;
+        Ok(format!("{}: {}", self.key(), self.quoted(url)?))
+    }
+
+    fn not_shared(&self, value: NodeId) -> Result<(), Refusal> {
+        match self.tree().node(value).alias {
+            Some(alias) => {
+                let why = "its link is shared by a YAML anchor";
+                Err(Refusal::at(why, Some(alias)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn merge_key(&self, mapping: NodeId) -> Option<NodeId> {
         let pairs = self.tree().pairs(mapping).unwrap_or_default();
-        pairs.iter().any(|(key, _)| self.tree().is_merge_key(*key))
+        let keys = pairs.iter().map(|(key, _)| *key);
+        keys.into_iter().find(|key| self.tree().is_merge_key(*key))
     }
 
     /// The old value gives way to the new.
     fn replace(&self, key: NodeId, old: NodeId, value: &str) -> Result<Splice, Refusal> {
         let node = self.tree().node(old);
+        self.not_shared(old)?;
         match &node.kind {
-            _ if node.anchored => Err(Refusal("its `runbook_url` has a YAML anchor")),
-            Kind::Alias { .. } => Err(Refusal("its `runbook_url` is a YAML alias")),
             Kind::Mapping { .. } | Kind::Sequence { .. } => {
-                Err(Refusal("its `runbook_url` is no text"))
+                Err(Refusal::new("its link is no text"))
             }
             Kind::Scalar {
                 style: ScalarStyle::Literal | ScalarStyle::Folded,
@@ -151,7 +237,8 @@ impl Locator<'_> {
             Kind::Scalar { .. } if node.span.is_empty() => {
                 Ok(insertion(self.after_colon(key)?, format!(" {value}")))
             }
-            Kind::Scalar { .. } => Ok(Splice {
+            // An alias gives way to a text of this rule's own.
+            Kind::Scalar { .. } | Kind::Alias { .. } => Ok(Splice {
                 span: node.span.clone(),
                 text: value.to_owned(),
             }),
@@ -164,7 +251,9 @@ impl Locator<'_> {
         let after = self.after_colon(key)?;
         let start = after + leading_space(&text[after..]);
         if !text[start..].starts_with(['|', '>']) {
-            return Err(Refusal("its `runbook_url` has a tag or comment before it"));
+            return Err(Refusal::new(
+                "its link has a tag, a YAML anchor or a comment before it",
+            ));
         }
         let header = start..line_end(text, start);
         let n_indicators = text[header.clone()]
@@ -178,9 +267,10 @@ impl Locator<'_> {
     }
 
     /// A new entry before the first one, so that comments and block scalars below stay as they are.
-    fn insert(&self, mapping: NodeId, first: NodeId, value: &str) -> Result<Splice, Refusal> {
+    fn insert(&self, mapping: NodeId, first: NodeId, entry: &str) -> Result<Splice, Refusal> {
         let text = self.text();
-        let at = self.tree().node(first).span.start;
+        let node = self.tree().node(first);
+        let at = node.span.start;
         let is_flow = matches!(
             self.tree().node(mapping).kind,
             Kind::Mapping { flow: true, .. }
@@ -188,27 +278,25 @@ impl Locator<'_> {
         let start = line_start(text, at);
         let before = &text[start..at];
         let indent = &before[..leading_space(before)];
+        if is_flow {
+            if node.anchored || node.tag.is_some() || before.trim_end().ends_with('?') {
+                let why = "its first annotation has a tag, an anchor or a `?`";
+                return Err(Refusal::new(why));
+            }
+            if indent.len() == before.len() {
+                let ending = ending_after(text, at);
+                return Ok(insertion(start, format!("{indent}{entry},{ending}")));
+            }
+            return Ok(insertion(at, format!("{entry}, ")));
+        }
         // Before the key only its own marks may stand: `? key`, a tag or a YAML anchor.
         let marks = before[indent.len()..].starts_with(['?', '&', '!']);
-        if is_flow {
-            let node = self.tree().node(first);
-            if node.anchored || node.tag.is_some() || before.trim_end().ends_with('?') {
-                return Err(Refusal(
-                    "its first annotation has a tag, an anchor or a `?`",
-                ));
-            }
-            return Ok(insertion(at, format!("runbook_url: {value}, ")));
-        }
         if !marks && indent.len() < before.len() {
-            return Err(Refusal(
-                "its first annotation does not stand on its own line",
-            ));
+            let why = "its first annotation does not stand on its own line";
+            return Err(Refusal::new(why));
         }
         let ending = ending_after(text, at);
-        Ok(insertion(
-            start,
-            format!("{indent}runbook_url: {value}{ending}"),
-        ))
+        Ok(insertion(start, format!("{indent}{entry}{ending}")))
     }
 
     /// `annotations:` that are nothing get their first entry.
@@ -217,51 +305,92 @@ impl Locator<'_> {
         rule: NodeId,
         key: NodeId,
         annotations: NodeId,
-        value: &str,
+        entry: &str,
     ) -> Result<Splice, Refusal> {
         if !self.tree().is_null(annotations) {
-            return Err(Refusal("its `annotations` are no mapping"));
+            return Err(Refusal::new("its `annotations` are no mapping"));
         }
         let span = self.tree().node(annotations).span.clone();
         if !span.is_empty() {
-            let text = format!("{{runbook_url: {value}}}");
+            let text = format!("{{{entry}}}");
             return Ok(Splice { span, text });
         }
         let after = self.after_colon(key)?;
-        if matches!(
-            self.tree().node(rule).kind,
-            Kind::Mapping { flow: true, .. }
-        ) {
-            return Ok(insertion(after, format!(" {{runbook_url: {value}}}")));
+        if self.is_flow(rule) {
+            return Ok(insertion(after, format!(" {{{entry}}}")));
         }
         let indent = self.indent_of(rule);
-        Ok(self.line_after(after, &format!("{indent}  runbook_url: {value}")))
+        Ok(self.line_after(after, &format!("{indent}  {entry}")))
+    }
+
+    pub(super) fn is_flow(&self, mapping: NodeId) -> bool {
+        matches!(
+            self.tree().node(mapping).kind,
+            Kind::Mapping { flow: true, .. }
+        )
     }
 
     /// A rule without `annotations` gets them behind its last line.
-    fn create(&self, rule: NodeId, value: &str) -> Result<Splice, Refusal> {
-        if self.has_merge_key(rule) {
-            return Err(Refusal("it has a merge key, which may bring annotations"));
+    fn create(&self, rule: NodeId, entry: &str) -> Result<Splice, Refusal> {
+        if let Some(merge) = self.merge_key(rule) {
+            let why = "it has a merge key, which may bring annotations";
+            return Err(Refusal::at(why, Some(merge)));
         }
         let node = self.tree().node(rule);
-        let Kind::Mapping { pairs, flow } = &node.kind else {
-            return Err(UNPROVEN);
-        };
+        let pairs = self.tree().pairs(rule).unwrap_or_default();
         let Some((_, last)) = pairs.last() else {
-            return Err(UNPROVEN);
+            return Err(Refusal::new(UNPROVEN));
         };
-        if *flow {
-            let at = self.tree().node(*last).span.end;
-            return Ok(insertion(
-                at,
-                format!(", annotations: {{runbook_url: {value}}}"),
-            ));
+        if self.is_flow(rule) {
+            return Ok(self.create_in_flow(pairs, *last, entry));
         }
         let indent = self.indent_of(rule);
-        let at = node.span.end;
         let ending = ending_after(self.text(), node.span.start);
-        let lines = format!("{indent}annotations:{ending}{indent}  runbook_url: {value}");
-        Ok(self.line_after(at, &lines))
+        let lines = format!("{indent}annotations:{ending}{indent}  {entry}");
+        if pairs.len() > 1 && self.keeps_empty_lines(*last) {
+            let key = self.tree().node(pairs[pairs.len() - 1].0).span.start;
+            let start = line_start(self.text(), key);
+            return Ok(insertion(start, format!("{lines}{ending}")));
+        }
+        Ok(self.line_after(node.span.end, &lines))
+    }
+
+    /// Whether empty lines below are part of a value (`|+`), so that nothing may be put before them.
+    fn keeps_empty_lines(&self, value: NodeId) -> bool {
+        match &self.tree().node(value).kind {
+            Kind::Mapping { pairs, flow: false } => pairs
+                .last()
+                .is_some_and(|(_, last)| self.keeps_empty_lines(*last)),
+            Kind::Sequence { items } => items
+                .last()
+                .is_some_and(|last| self.keeps_empty_lines(*last)),
+            Kind::Scalar { value, style } => {
+                matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+                    && value.ends_with("\n\n")
+            }
+            _ => false,
+        }
+    }
+
+    /// A line of its own before a key that begins its line, or else behind the last value.
+    fn create_in_flow(&self, pairs: &[(NodeId, NodeId)], last: NodeId, entry: &str) -> Splice {
+        let text = self.text();
+        let key = if self.is_json {
+            "\"annotations\""
+        } else {
+            "annotations"
+        };
+        for (sibling, _) in pairs.iter().rev() {
+            let at = self.tree().node(*sibling).span.start;
+            let start = line_start(text, at);
+            let before = &text[start..at];
+            if !before.is_empty() && leading_space(before) == before.len() {
+                let ending = ending_after(text, at);
+                return insertion(start, format!("{before}{key}: {{{entry}}},{ending}"));
+            }
+        }
+        let at = self.tree().node(last).span.end;
+        insertion(at, format!(", {key}: {{{entry}}}"))
     }
 
     /// Whole new lines below the line of `at`.
@@ -282,43 +411,49 @@ impl Locator<'_> {
         " ".repeat(before.trim_start_matches('\u{feff}').chars().count())
     }
 
-    fn after_colon(&self, key: NodeId) -> Result<usize, Refusal> {
+    /// The value in single quotes: a `#`, `: ` or `{{` in an address is then only text.
+    fn quoted(&self, url: &str) -> Result<String, Refusal> {
+        if url.chars().any(char::is_control) {
+            return Err(Refusal::new("the address has a control character"));
+        }
+        if self.is_json {
+            return Ok(format!(
+                "\"{}\"",
+                url.replace('\\', "\\\\").replace('"', "\\\"")
+            ));
+        }
+        Ok(format!("'{}'", url.replace('\'', "''")))
+    }
+
+    pub(super) fn after_colon(&self, key: NodeId) -> Result<usize, Refusal> {
         let end = self.tree().node(key).span.end;
         let rest = &self.text()[end..];
         let space = rest.len() - rest.trim_start().len();
         if rest[space..].starts_with(':') {
             return Ok(end + space + 1);
         }
-        Err(Refusal("there is no `:` right behind a key"))
+        Err(Refusal::new("there is no `:` right behind a key"))
     }
 }
 
-fn insertion(at: usize, text: String) -> Splice {
+pub(super) fn insertion(at: usize, text: String) -> Splice {
     Splice { span: at..at, text }
 }
 
-/// The value in single quotes: a `#`, `: ` or `{{` in an address is then only text.
-fn quoted(url: &str) -> Result<String, Refusal> {
-    if url.chars().any(char::is_control) {
-        return Err(Refusal("the address has a control character"));
-    }
-    Ok(format!("'{}'", url.replace('\'', "''")))
-}
-
-fn leading_space(text: &str) -> usize {
+pub(super) fn leading_space(text: &str) -> usize {
     text.len() - text.trim_start_matches([' ', '\t']).len()
 }
 
-fn line_start(text: &str, at: usize) -> usize {
+pub(super) fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind(['\n', '\r']).map_or(0, |end| end + 1)
 }
 
-fn line_end(text: &str, at: usize) -> usize {
+pub(super) fn line_end(text: &str, at: usize) -> usize {
     text[at..].find(['\n', '\r']).map_or(text.len(), |n| at + n)
 }
 
 /// The line ending that stands at `end`; empty at the end of the text.
-fn ending_at(text: &str, end: usize) -> &str {
+pub(super) fn ending_at(text: &str, end: usize) -> &str {
     let rest = &text[end..];
     let length = if rest.starts_with("\r\n") { 2 } else { 1 };
     rest.get(..length).unwrap_or_default()
@@ -340,6 +475,9 @@ fn ending_after(text: &str, at: usize) -> &str {
         .filter(|ending| !ending.is_empty())
         .unwrap_or("\n")
 }
+
+#[path = "remove.rs"]
+mod remove;
 
 #[cfg(test)]
 #[path = "edit_tests.rs"]

@@ -1,11 +1,16 @@
 //! One case for each shape of a rule.
 
 use super::*;
-use crate::rules::{AlertLink, plan};
+use crate::rules::{AlertLink, Policy, plan};
 use crate::source::SourceFile;
 
 pub(super) const URL: &str = "https://r.example/a.html#it's";
 const QUOTED: &str = "'https://r.example/a.html#it''s'";
+
+pub(super) const OURS: Policy<'_> = Policy {
+    base_url: Some("https://r.example"),
+    replaces_foreign: false,
+};
 
 pub(super) fn link() -> AlertLink {
     let file = SourceFile::new("page.md", "A");
@@ -13,13 +18,14 @@ pub(super) fn link() -> AlertLink {
         alert: "A".to_owned(),
         url: URL.to_owned(),
         place: Place::new(&file, 0..1),
+        leads: true,
     }
 }
 
 fn run(text: &str) -> (Option<FileEdit>, Vec<Finding>) {
     let (file, findings) = RuleFile::parse(&SourceFile::new("a.yml", text));
     assert_eq!(findings, [], "{text}");
-    let (mut edits, findings, _) = plan(&[file], &[link()], Some("https://r.example"));
+    let (mut edits, findings, _) = plan(&[file], &[link()], OURS);
     (edits.pop(), findings)
 }
 
@@ -164,6 +170,9 @@ fn annotations_are_created_behind_the_rule() {
         "        labels: {\n          a: b }\n",
         &format!("        labels: {{\n          a: b }}\n{new}"),
     );
+    // Below a text that keeps its empty last lines nothing can be put.
+    let kept = "        labels:\n          a: |+\n            up\n\n";
+    whole(&format!("{HEAD}{kept}"), &format!("{HEAD}{new}{kept}"));
     case("        labels:\n", &format!("        labels:\n{new}"));
     case(
         "        for: 5m\n      - record: b\n        expr: up\n",
@@ -219,7 +228,7 @@ fn flow_mappings_get_one_more_entry() {
     );
     case(
         "        annotations: {\n          \"a\": b, # why\n        }\n",
-        "        annotations: {\n          runbook_url: @, \"a\": b, # why\n        }\n",
+        "        annotations: {\n          runbook_url: @,\n          \"a\": b, # why\n        }\n",
     );
     case(
         "        annotations: {a: b, runbook_url: https://r.example/b, c: d}\n",
@@ -240,8 +249,8 @@ fn flow_mappings_get_one_more_entry() {
             "{alert: A, expr: up, annotations: {runbook_url: @} }",
         ),
         (
-            "{\"alert\":\"A\",\"expr\":\"up\",\"annotations\":{}}",
-            "{\"alert\":\"A\",\"expr\":\"up\",\"annotations\":{runbook_url: @}}",
+            "{alert: A,\n  expr: up,\n  for: 5m\n}",
+            "{alert: A,\n  expr: up,\n  annotations: {runbook_url: @},\n  for: 5m\n}",
         ),
     ] {
         whole(&rules(before), &rules(after));
@@ -264,23 +273,19 @@ fn what_others_share_is_refused() {
         "its `annotations` have a merge key",
     );
     refused(
-        "        annotations: &n {a: b}\n",
-        "its `annotations` have a YAML anchor",
+        "        annotations: &n {a: b}\n        labels: *n\n",
+        "its `annotations` are shared by a YAML anchor",
     );
     refused(
-        "        annotations: {runbook_url: &u https://r.example/b}\n",
-        "its `runbook_url` has a YAML anchor",
-    );
-    refused(
-        "        labels: {u: &u https://r.example/b}\n        annotations: {runbook_url: *u}\n",
-        "its `runbook_url` is a YAML alias",
+        "        annotations: {runbook_url: &u https://r.example/b}\n        labels: {u: *u}\n",
+        "its link is shared by a YAML anchor",
     );
     refused(
         "        annotations: {? &k a : b}\n",
         "its first annotation has a tag, an anchor or a `?`",
     );
     refused_whole(
-        "groups:\n- name: g\n  rules:\n  - &r\n    alert: A\n    expr: up\n",
+        "groups:\n- name: g\n  rules:\n  - &r\n    alert: A\n    expr: up\n  - <<: *r\n    alert: ''\n    record: b\n",
         "a.yml:5:12",
         "this rule is shared by a YAML anchor or alias",
     );
@@ -292,22 +297,101 @@ fn what_others_share_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_proven_is_refused_and_the_rest_is_written() {
-    // The new line would end the text that keeps its empty last lines.
-    let kept =
-        "groups:\n- name: g\n  rules:\n  - alert: A\n    labels: {}\n    expr: |+\n      up\n\n";
-    refused_whole(kept, "a.yml:4:12", UNPROVEN.0);
-    let both = format!("{kept}  - alert: A\n    expr: up\n");
-    let (edit, findings) = run(&both);
-    assert_eq!(findings.len(), 1);
-    let new = format!("{both}    annotations:\n      runbook_url: {QUOTED}\n");
-    let edit = edit.unwrap();
-    assert_eq!((edit.new_text, edit.n_changed), (new, 1));
+fn a_yaml_anchor_that_nobody_uses_is_in_nobodys_way() {
+    case(
+        "        annotations: &n {a: b}\n",
+        "        annotations: &n {runbook_url: @, a: b}\n",
+    );
+    case(
+        "        annotations: {runbook_url: &u https://r.example/b}\n",
+        "        annotations: {runbook_url: &u @}\n",
+    );
+    // The alias is this rule's own, and what it stands for is not touched.
+    case(
+        "        labels: {u: &u https://r.example/b}\n        annotations: {runbook_url: *u}\n",
+        "        labels: {u: &u https://r.example/b}\n        annotations: {runbook_url: @}\n",
+    );
+    whole(
+        "groups:\n- name: g\n  rules:\n  - &r\n    alert: A\n    expr: up\n",
+        "groups:\n- name: g\n  rules:\n  - &r\n    alert: A\n    expr: up\n    annotations:\n      runbook_url: @\n",
+    );
+}
+
+#[test]
+fn json_stays_json() {
+    let json = |annotations: &str| {
+        format!(
+            "{{\n  \"groups\": [{{\"name\": \"g\", \"rules\": [\n    {{\n      \"alert\": \"A\",\n      \"expr\": \"up\"{annotations}\n    }}\n  ]}}]\n}}\n"
+        )
+    };
+    for (before, old) in [
+        (json(", \"annotations\": {}"), None),
+        (json(""), None),
+        (json(", \"annotations\": {\"a\": \"b\"}"), None),
+        (
+            json(",\n      \"annotations\": {\n        \"a\": \"b\"\n      }"),
+            None,
+        ),
+        (
+            json(", \"annotations\": {\"runbook_url\": \"https://r.example/x\"}"),
+            Some("https://r.example/x"),
+        ),
+    ] {
+        let (edit, findings) = run(&before);
+        assert_eq!(findings, [], "{before}");
+        let new = edit.unwrap().new_text;
+        let data: serde_json::Value = serde_json::from_str(&new).expect("it is still JSON");
+        let rule = &data["groups"][0]["rules"][0];
+        assert_eq!(rule["annotations"]["runbook_url"], URL);
+        let lines = |text: &str| text.matches('\n').count();
+        assert!(old.is_none() || lines(&before) == lines(&new));
+    }
+}
+
+#[test]
+fn one_rule_that_cannot_be_edited_leaves_its_file_alone() {
+    let shared = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    labels: &l {a: b}\n    annotations: *l\n";
+    refused_whole(shared, "a.yml:4:12", "its `annotations` are a YAML alias");
+    let (edit, findings) = run(&format!("{shared}  - alert: A\n    expr: up\n"));
+    assert_eq!((edit, findings.len()), (None, 1));
+}
+
+#[test]
+fn a_change_that_says_anything_else_is_not_proven() {
+    let text = format!("{HEAD}      - alert: A\n        expr: up\n");
+    let (file, _) = RuleFile::parse(&SourceFile::new("a.yml", text.as_str()));
+    let plan_with = |line: &str| {
+        let good = Locator::new(&file);
+        let planned = file.alerts.iter().enumerate().map(|(number, alert)| {
+            let url = Some(URL);
+            let wanted = Wanted { alert, url };
+            let mut splice = good.splice(&wanted).unwrap();
+            if number == 1 {
+                splice.text += line;
+            }
+            Planned { wanted, splice }
+        });
+        let mut refused = Vec::new();
+        let kept = proven(&file, planned.collect(), &mut refused);
+        (kept.len(), refused.len())
+    };
+    assert_eq!(plan_with(""), (2, 0));
+    assert_eq!(plan_with("          x: y\n"), (1, 1));
+    assert_eq!(plan_with("        for: 5m\n"), (1, 1));
+    assert_eq!(plan_with("          runbook_url: z\n"), (1, 1));
+    assert_eq!(plan_with("      - alert: B\n        expr: up\n"), (1, 1));
+    assert_eq!(plan_with(" x"), (1, 1));
 }
 
 #[test]
 fn an_address_with_a_control_character_is_refused() {
-    assert!(quoted("https://r.example/\n").is_err());
+    let (file, _) = RuleFile::parse(&SourceFile::new("a.yml", HEAD));
+    let link = AlertLink {
+        url: "https://r.example/\n".to_owned(),
+        ..link()
+    };
+    let (edits, findings, _) = plan(&[file], &[link], OURS);
+    assert_eq!((edits.len(), findings.len()), (0, 1));
 }
 
 #[test]
@@ -326,12 +410,13 @@ fn a_stale_file_is_told_with_its_difference() {
 #[test]
 fn fixtures_are_edited_byte_for_byte() {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
-    let (files, findings) = crate::rules::load(&dir, &["*.before.yml".to_owned()]);
+    let glob = crate::rules::tests::any("*.before.yml");
+    let (files, findings) = crate::rules::load(&dir, &[glob], "runbook_url");
     assert_eq!(findings, []);
     assert_eq!(files.len(), 7);
     let mut link = link();
     link.url = "https://r.example/a.html".to_owned();
-    let (edits, findings, linked) = plan(&files, &[link], Some("https://r.example/"));
+    let (edits, findings, linked) = plan(&files, &[link], OURS);
     assert_eq!(findings, []);
     assert_eq!((linked.right, linked.all), (0, 7));
     assert_eq!(edits.len(), 7);

@@ -12,14 +12,19 @@ impl Tree {
         let mut facts = BTreeMap::new();
         let mut ways = BTreeMap::new();
         for (number, document) in self.documents.iter().enumerate() {
-            let way = if number == 0 {
-                String::new()
-            } else {
-                format!("document {number}")
-            };
+            let way = Self::way_of_document(number);
             self.collect_facts(document.root, &way, &mut ways, &mut facts);
         }
         facts
+    }
+
+    /// The way to the root of a document.
+    pub(super) fn way_of_document(number: usize) -> String {
+        if number == 0 {
+            String::new()
+        } else {
+            format!("document {number}")
+        }
     }
 
     fn collect_facts(

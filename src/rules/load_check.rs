@@ -1,8 +1,11 @@
-//! Would Prometheus load this rule file? It refuses the whole file for one wrong key.
+//! Would its program load this rule file? It refuses the whole file for one wrong key.
 //!
 //! Follows `rulefmt` of Prometheus, with the keys that version 3 added and the names that version 2
-//! allows. Stricter: a file without a rule, and a second document, which Prometheus ignores.
+//! allows, and with those of Mimir, Thanos, Loki and the resource `PrometheusRule`. Stricter: a file
+//! without a rule, and a second document, which Prometheus and Thanos ignore. `LogQL` is not judged.
 
+use super::dialect::Dialect;
+use super::sections::{Section, Shape};
 use super::yaml::{Broken, Field, NodeId, Tree};
 use super::{document, promql};
 use crate::finding::Finding;
@@ -10,14 +13,6 @@ use crate::source::{Place, SourceFile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const GROUP_KEYS: &[&str] = &[
-    "name",
-    "interval",
-    "limit",
-    "query_offset",
-    "labels",
-    "rules",
-];
 const RULE_KEYS: &[&str] = &[
     "record",
     "alert",
@@ -30,18 +25,15 @@ const RULE_KEYS: &[&str] = &[
 const HELP: &str = "correct it, then see `promtool check rules`";
 
 /// A syntax error as a finding.
-pub(super) fn broken(file: &Arc<SourceFile>, broken: &Broken) -> Finding {
+pub(super) fn broken(file: &Arc<SourceFile>, broken: &Broken, dialect: Dialect) -> Finding {
     let text = file.text();
     let tab = broken
         .what
         .contains("tab")
         .then(|| indenting_tab(file, broken.at));
     let at = tab.flatten().unwrap_or(broken.at);
-    let line = file.line_span(file.line_column(at).0);
     let help = if text[at..].starts_with('\t') {
         "indent with spaces: YAML allows no tab here"
-    } else if text[line].trim_start().starts_with("{{") {
-        "check the output of `helm template` instead of the template"
     } else {
         HELP
     };
@@ -51,7 +43,7 @@ pub(super) fn broken(file: &Arc<SourceFile>, broken: &Broken) -> Finding {
         Place::new(file, at..at + length),
         format!("this is not YAML: {}", broken.what),
     )
-    .note("Prometheus would not load this file")
+    .note(format!("{} would not load this file", dialect.name()))
     .help(help)
 }
 
@@ -69,52 +61,92 @@ fn indenting_tab(file: &SourceFile, at: usize) -> Option<usize> {
     None
 }
 
-/// Everything that keeps Prometheus from loading a file that is YAML.
-pub(super) fn check(file: &Arc<SourceFile>, tree: &Tree) -> Vec<Finding> {
+/// Everything that keeps the program from loading a file that is YAML.
+pub(super) fn check(
+    file: &Arc<SourceFile>,
+    tree: &Tree,
+    sections: &[Section],
+    dialect: Dialect,
+) -> Vec<Finding> {
     let mut check = LoadCheck {
         file,
         tree,
+        dialect,
         findings: Vec::new(),
+        n_visited: 0,
     };
     check.duplicate_keys();
-    match tree.documents.as_slice() {
-        [] => check.no_rules(Place::new(file, 0..0)),
-        [first, others @ ..] => {
-            if let Some(second) = others.first() {
-                let finding = Finding::error(
-                    "rule-file-invalid",
-                    Place::new(file, second.start..second.start + 3),
-                    "a rule file has one document, this is the second",
-                )
-                .note("Prometheus would ignore it and load the first")
-                .help("put its groups into the first document, or into a file of their own");
-                check.findings.push(finding);
-            }
-            check.top(first.root);
-        }
+    check.second_document(sections);
+    for section in sections {
+        check.section(section);
     }
+    check.count(document::rules(tree, sections).len(), sections);
     check.findings
 }
 
 struct LoadCheck<'a> {
     file: &'a Arc<SourceFile>,
     tree: &'a Tree,
+    dialect: Dialect,
     findings: Vec<Finding>,
+    n_visited: usize,
 }
 
 impl<'a> LoadCheck<'a> {
     fn add(&mut self, node: NodeId, title: impl Into<String>, help: impl Into<String>) {
         let place = Place::new(self.file, self.tree.node(node).span.clone());
         let finding = Finding::error("rule-file-invalid", place, title)
-            .note("Prometheus would not load this file")
+            .note(format!("{} would not load this file", self.dialect.name()))
             .help(help);
         self.findings.push(finding);
     }
 
     fn no_rules(&mut self, place: Place) {
         let finding = Finding::error("rule-file-invalid", place, "this rule file has no rule")
-            .note("Prometheus loads it, and nothing ever alerts")
+            .note(format!(
+                "{} loads it, and nothing ever alerts",
+                self.dialect.name()
+            ))
             .help("add `groups:` with a rule, or take the file out of `rules` in book.toml");
+        self.findings.push(finding);
+    }
+
+    /// No rule at all, or too many.
+    fn count(&mut self, n_rules: usize, sections: &[Section]) {
+        let owner = sections.first().map(|section| section.owner);
+        let groups = owner.and_then(|owner| self.tree.own(owner, "groups"));
+        let node = groups.map(|(key, _)| key).or(owner);
+        if n_rules >= document::MOST_RULES {
+            let title = format!("this file has more than {} rules", document::MOST_RULES);
+            let help = "write the rules out without YAML aliases";
+            if let Some(node) = node {
+                self.add(node, title, help);
+            }
+        } else if n_rules == 0 && self.findings.is_empty() {
+            let span = node.map_or(0..0, |node| self.tree.node(node).span.clone());
+            self.no_rules(Place::new(self.file, span));
+        }
+    }
+
+    /// Prometheus and Thanos read the first document, and stop.
+    fn second_document(&mut self, sections: &[Section]) {
+        let is_ignored = |section: &&Section| {
+            section.document > 0
+                && section.shape == Shape::File
+                && !self.dialect.reads_all_documents()
+        };
+        let Some(second) = sections.iter().find(is_ignored) else {
+            return;
+        };
+        let start = self.tree.documents[second.document].start;
+        let name = self.dialect.name();
+        let finding = Finding::error(
+            "rule-file-invalid",
+            Place::new(self.file, start..(start + 3).min(self.file.text().len())),
+            "a rule file has one document, this is another",
+        )
+        .note(format!("{name} would ignore it and load the first"))
+        .help("put its groups into the first document, or say whose file it is with `dialect` in book.toml");
         self.findings.push(finding);
     }
 
@@ -140,76 +172,67 @@ impl<'a> LoadCheck<'a> {
         }
     }
 
-    fn top(&mut self, root: NodeId) {
-        if self.tree.is_null(root) {
-            let span = self.tree.node(root).span.clone();
-            return self.no_rules(Place::new(self.file, span));
-        }
-        let Some(fields) = self.mapping(root, "a rule file", &["groups"]) else {
+    fn section(&mut self, section: &Section) {
+        let what = match section.shape {
+            Shape::File => "a rule file",
+            Shape::Resource => "the `spec` of a resource of rules",
+        };
+        // A resource of Loki's operator has more keys, which do not concern us.
+        let known = match section.shape {
+            Shape::File => self.dialect.top_keys(),
+            Shape::Resource if section.is_loki => &["groups", "tenantID"],
+            Shape::Resource => &["groups"],
+        };
+        let Some(fields) = self.mapping(section.owner, what, known) else {
             return;
         };
         let Some(groups) = fields.iter().find(|field| field.name == "groups") else {
-            if fields.is_empty() {
-                let span = self.tree.node(root).span.clone();
-                self.no_rules(Place::new(self.file, span));
-            }
             return;
         };
         let mut names = BTreeMap::new();
-        let mut n_visited = 0;
         for group in self.sequence(groups) {
-            self.group(*group, &mut names, &mut n_visited);
-        }
-        let n_rules = document::rules(self.tree).len();
-        if n_rules >= document::MOST_RULES {
-            let title = format!("this file has more than {} rules", document::MOST_RULES);
-            self.add(
-                groups.key,
-                title,
-                "write the rules out without YAML aliases",
-            );
-        } else if n_rules == 0 && self.findings.is_empty() {
-            let span = self.tree.node(groups.key).span.clone();
-            self.no_rules(Place::new(self.file, span));
+            self.group(*group, section.shape, &mut names);
         }
     }
 
-    fn group(
+    fn group_name(
         &mut self,
         group: NodeId,
+        fields: &[Field<'a>],
         names: &mut BTreeMap<&'a str, NodeId>,
-        n_visited: &mut usize,
     ) {
-        let Some(fields) = self.mapping(group, "a rule group", GROUP_KEYS) else {
+        let name = fields.iter().find(|field| field.name == "name");
+        let Some((field, name)) = name.and_then(|field| Some((field, self.text(field)?))) else {
+            return self.add(group, "this rule group has no name", "add `name:`");
+        };
+        let Some(first) = names.insert(name, field.value) else {
             return;
         };
-        let name = fields.iter().find(|field| field.name == "name");
-        let name = name.and_then(|field| Some((field, self.text(field)?)));
-        match name {
-            Some((field, name)) => {
-                if let Some(first) = names.insert(name, field.value) {
-                    let first = Place::new(self.file, self.tree.node(first).span.clone());
-                    self.add(
-                        field.value,
-                        format!("the group `{name}` stands here twice"),
-                        "give each group of a file its own name",
-                    );
-                    if let Some(finding) = self.findings.pop() {
-                        self.findings.push(finding.related(first, "first here"));
-                    }
-                }
-            }
-            None => self.add(group, "this rule group has no name", "add `name:`"),
+        let first = Place::new(self.file, self.tree.node(first).span.clone());
+        let title = format!("the group `{name}` stands here twice");
+        self.add(field.value, title, "give each group of a file its own name");
+        if let Some(finding) = self.findings.pop() {
+            self.findings.push(finding.related(first, "first here"));
         }
+    }
+
+    fn group(&mut self, group: NodeId, shape: Shape, names: &mut BTreeMap<&'a str, NodeId>) {
+        let known = self.dialect.group_keys(shape);
+        let Some(fields) = self.mapping(group, "a rule group", &known) else {
+            return;
+        };
+        self.group_name(group, &fields, names);
         for field in &fields {
             match field.name {
-                "interval" | "query_offset" => drop(self.duration(field)),
+                "interval" | "query_offset" | "evaluation_delay" => drop(self.duration(field)),
                 "limit" => self.integer(field),
                 "labels" => self.names(field, "label"),
+                "partial_response_strategy" => self.strategy(field),
+                "source_tenants" | "remote_write" => drop(self.sequence(field)),
                 "rules" => {
                     for rule in self.sequence(field) {
-                        *n_visited += 1;
-                        if *n_visited > document::MOST_RULES {
+                        self.n_visited += 1;
+                        if self.n_visited > document::MOST_RULES {
                             return;
                         }
                         self.rule(*rule);
@@ -303,6 +326,9 @@ impl<'a> LoadCheck<'a> {
 
     fn expression(&mut self, expr: &Field<'_>) {
         let text = self.text(expr).unwrap_or_default();
+        if !self.dialect.is_promql() {
+            return;
+        }
         if let Err(fault) = promql::check(text) {
             let mut place = Place::new(self.file, self.tree.node(expr.value).span.clone());
             // Where the expression stands as it is, so does the fault.
@@ -314,7 +340,7 @@ impl<'a> LoadCheck<'a> {
                 place,
                 format!("this is not PromQL: {}", fault.what),
             )
-            .note("Prometheus would not load this file")
+            .note(format!("{} would not load this file", self.dialect.name()))
             .help(fault.help.unwrap_or_else(|| HELP.to_owned()));
             self.findings.push(finding);
         }

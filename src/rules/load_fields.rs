@@ -80,6 +80,15 @@ impl<'a> LoadCheck<'a> {
         }
     }
 
+    /// What Thanos does when a store does not answer.
+    pub(super) fn strategy(&mut self, field: &Field<'_>) {
+        let text = self.text(field).unwrap_or_default();
+        if !matches!(text.to_lowercase().as_str(), "" | "warn" | "abort") {
+            let title = format!("`{text}` is no partial response strategy");
+            self.add(field.value, title, "write `warn` or `abort`");
+        }
+    }
+
     /// Whether a duration is zero; nothing if there is none.
     pub(super) fn duration(&mut self, field: &Field<'_>) -> Option<bool> {
         if self.tree.is_null(field.value) {

@@ -15,6 +15,18 @@ pub struct AlertLink {
     pub url: String,
     /// The alert's entry in the front matter.
     pub place: Place,
+    /// Whether it leads somewhere: a link to an anchor that is not there is not written.
+    pub leads: bool,
+}
+
+/// What may be done to links.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    /// The address of the published site; without it nobody knows the addresses of pages, so links
+    /// are neither judged nor planned.
+    pub base_url: Option<&'a str>,
+    /// Whether a link that is not under `base_url`, so somebody else's, is replaced, too.
+    pub replaces_foreign: bool,
 }
 
 /// How many alerting rules there are, and how many need no edit.
@@ -27,13 +39,10 @@ pub struct Linked {
 }
 
 /// What must be written, what is wrong, and how many links are right as it is now.
-///
-/// Without a `base_url` nobody knows the addresses of pages, so links are neither judged nor
-/// planned. A link that is not under it is somebody else's, and kept.
 pub fn plan(
     files: &[RuleFile],
     links: &[AlertLink],
-    base_url: Option<&str>,
+    policy: Policy<'_>,
 ) -> (Vec<FileEdit>, Vec<Finding>, Linked) {
     let mut findings = unknown_alerts(files, links);
     findings.extend(named_twice(links));
@@ -51,15 +60,18 @@ pub fn plan(
                 findings.push(without_page(alert));
                 continue;
             };
-            match (&alert.runbook_url, base_url) {
+            match (&alert.runbook_url, policy.base_url) {
                 (Some(old), _) if old.value == link.url => linked.right += 1,
                 (_, None) => {}
-                (Some(old), Some(base)) if !is_under(&old.value, base) => {
+                (Some(old), Some(base))
+                    if !policy.replaces_foreign && !is_under(&old.value, base) =>
+                {
                     findings.push(foreign(&alert.name, &old.value, &old.place, link));
                 }
+                _ if !link.leads => {}
                 _ => wanted.push(Wanted {
                     alert,
-                    url: &link.url,
+                    url: Some(&link.url),
                 }),
             }
         }
@@ -72,8 +84,31 @@ pub fn plan(
     (edits, findings, linked)
 }
 
+/// The way back: every link of ours is taken out, and with `replaces_foreign` every link.
+pub fn plan_removal(files: &[RuleFile], policy: Policy<'_>) -> (Vec<FileEdit>, Vec<Finding>) {
+    let (mut edits, mut findings) = (Vec::new(), Vec::new());
+    for file in files.iter().filter(|file| file.loads) {
+        let is_ours = |alert: &&Alert| {
+            let url = alert.runbook_url.as_ref().map(|url| url.value.as_str());
+            let base = policy.base_url;
+            url.is_some_and(|url| {
+                policy.replaces_foreign || base.is_some_and(|base| is_under(url, base))
+            })
+        };
+        let ours = file.alerts.iter().filter(is_ours);
+        let wanted: Vec<_> = ours.map(|alert| Wanted { alert, url: None }).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let (edit, refused) = edit::edit(file, &wanted);
+        edits.extend(edit);
+        findings.extend(refused);
+    }
+    (edits, findings)
+}
+
 /// Whether an address is the base or below it: `https://x/ab` is not below `https://x/a`.
-fn is_under(url: &str, base: &str) -> bool {
+pub(crate) fn is_under(url: &str, base: &str) -> bool {
     let base = base.trim_end_matches('/');
     url.strip_prefix(base)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
@@ -95,14 +130,17 @@ fn foreign(alert: &str, url: &str, place: &Place, link: &AlertLink) -> Finding {
         .warning()
         .note("kept as it is")
         .related(link.place.clone(), "this page answers the alert")
-        .help("remove the line to have it written, or take the alert out of the page's `alerts`")
+        .help(
+            "`mdbook-runbook alerts --force-foreign` writes ours; or take the alert out of the page's `alerts`",
+        )
 }
 
 fn unknown_alerts(files: &[RuleFile], links: &[AlertLink]) -> Vec<Finding> {
-    let known: BTreeSet<&str> = files
-        .iter()
-        .flat_map(|file| &file.alerts)
+    let read = files.iter().flat_map(|file| &file.alerts);
+    let seen = files.iter().flat_map(|file| &file.names_by_sight);
+    let known: BTreeSet<&str> = read
         .map(|alert| alert.name.as_str())
+        .chain(seen.map(String::as_str))
         .collect();
     let mut findings = Vec::new();
     for link in links {
@@ -145,12 +183,18 @@ mod tests {
 
     const BASE: &str = "https://r.example/";
 
+    const OURS: Policy<'_> = Policy {
+        base_url: Some(BASE),
+        replaces_foreign: false,
+    };
+
     fn link(alert: &str, page: &str) -> AlertLink {
         let file = SourceFile::new(format!("{page}.md"), format!("alerts: [{alert}]\n"));
         AlertLink {
             alert: alert.to_owned(),
             url: format!("{BASE}{page}.html"),
             place: Place::new(&file, 9..9 + alert.len()),
+            leads: true,
         }
     }
 
@@ -176,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_alert_without_page_names_the_front_matter_key() {
-        let (edits, findings, linked) = plan(&[file(&[("Down", "")])], &[], Some(BASE));
+        let (edits, findings, linked) = plan(&[file(&[("Down", "")])], &[], OURS);
         let help = "add `Down` to `alerts` in the front matter of its page";
         assert_eq!(
             checks(&findings),
@@ -189,7 +233,7 @@ mod tests {
     #[test]
     fn a_page_with_a_misspelt_alert_is_told_the_nearest() {
         let links = [link("Down", "a"), link("Dwon", "b")];
-        let (_, findings, _) = plan(&[file(&[("Down", "")])], &links, Some(BASE));
+        let (_, findings, _) = plan(&[file(&[("Down", "")])], &links, OURS);
         assert_eq!(
             checks(&findings),
             ["page-names-unknown-alert b.md:1:10 did you mean `Down`?"]
@@ -199,7 +243,7 @@ mod tests {
     #[test]
     fn an_alert_on_two_pages_lands_on_the_first() {
         let links = [link("Down", "a"), link("Down", "b")];
-        let (edits, findings, _) = plan(&[file(&[("Down", "")])], &links, Some(BASE));
+        let (edits, findings, _) = plan(&[file(&[("Down", "")])], &links, OURS);
         assert_eq!(findings[0].check, "alert-on-two-pages");
         assert_eq!(findings[0].locator(), "b.md:1:10");
         assert!(edits[0].new_text.contains("'https://r.example/a.html'"));
@@ -213,7 +257,7 @@ mod tests {
             ("C", "https://r.example/c.html"),
         ];
         let links = [link("A", "a"), link("B", "b"), link("C", "c")];
-        let (edits, findings, linked) = plan(&[file(&alerts)], &links, Some(BASE));
+        let (edits, findings, linked) = plan(&[file(&alerts)], &links, OURS);
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].check, "foreign-runbook-url");
         assert_eq!(findings[0].locator(), "a.yml:7:20");
@@ -229,7 +273,14 @@ mod tests {
     #[test]
     fn without_a_base_url_names_are_checked_and_nothing_is_written() {
         let links = [link("A", "a"), link("Z", "z")];
-        let (edits, findings, _) = plan(&[file(&[("A", "x"), ("B", "")])], &links, None);
+        let (edits, findings, _) = plan(
+            &[file(&[("A", "x"), ("B", "")])],
+            &links,
+            Policy {
+                base_url: None,
+                ..OURS
+            },
+        );
         assert!(edits.is_empty());
         assert_eq!(findings[0].check, "page-names-unknown-alert");
         assert_eq!(findings[1].check, "alert-without-page");
@@ -239,7 +290,7 @@ mod tests {
     #[test]
     fn rules_of_one_name_all_get_the_link() {
         let files = [file(&[("A", ""), ("A", "")]), file(&[("A", "")])];
-        let (edits, findings, _) = plan(&files, &[link("A", "a")], Some(BASE));
+        let (edits, findings, _) = plan(&files, &[link("A", "a")], OURS);
         assert_eq!(findings, []);
         let n_changed: Vec<_> = edits.iter().map(|edit| edit.n_changed).collect();
         assert_eq!(n_changed, [2, 1]);

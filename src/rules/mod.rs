@@ -1,5 +1,7 @@
-//! Prometheus rule files: read, matched with pages, edited without touching another byte.
+//! Rule files of Prometheus, Mimir, Thanos, Loki and Kubernetes: read, matched with pages, edited
+//! without touching another byte.
 
+mod dialect;
 mod document;
 mod edit;
 mod facts;
@@ -7,14 +9,23 @@ mod load_check;
 mod matching;
 mod promql;
 mod proof;
+mod query;
+mod sections;
+mod sight;
 mod template;
+mod url_form;
 mod yaml;
 
-pub use document::{Alert, RuleFile, RunbookUrl};
-pub use matching::{AlertLink, Linked, plan};
+pub use dialect::Dialect;
+pub use document::{Alert, Reading, RuleFile, RunbookUrl};
+pub(crate) use matching::is_under;
+pub use matching::{AlertLink, Linked, Policy, plan, plan_removal};
+pub use query::{BrokenQuery, escaped_query};
+pub use url_form::{BrokenForm, DEFAULT as DEFAULT_FORM, UrlForm};
 
 use crate::finding::Finding;
 use crate::source::{Place, SourceFile};
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,10 +34,12 @@ use std::sync::Arc;
 pub struct FileEdit {
     /// The file as it was read.
     pub file: Arc<SourceFile>,
-    /// Its text with every `runbook_url` as it must be.
+    /// Its text with every link as it must be.
     pub new_text: String,
     /// How many rules change.
     pub n_changed: usize,
+    /// The annotation that holds the link.
+    pub annotation: String,
     /// The first of them.
     first: FirstChange,
 }
@@ -45,7 +58,10 @@ impl FileEdit {
             0 | 1 => String::new(),
             n_changed => format!(" and of {} more", n_changed - 1),
         };
-        let title = format!("the `runbook_url` of `{alert}`{others} is not up to date");
+        let title = format!(
+            "the `{}` of `{alert}`{others} is not up to date",
+            self.annotation
+        );
         let path = self.file.path().display().to_string();
         let diff = similar::TextDiff::from_lines(self.file.text(), self.new_text.as_str());
         let diff = diff
@@ -60,32 +76,46 @@ impl FileEdit {
     }
 }
 
+/// Which rule files, and whose they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleGlob {
+    /// A glob of paths, relative to the book.
+    pub files: String,
+    /// Whose files they are; told by their content where `None`.
+    pub dialect: Option<Dialect>,
+}
+
 /// Reads every file that matches the globs, each relative to `root`, in the order of their paths.
 ///
-/// A file that fits several globs is read once.
+/// A file that fits several globs is read once, as the first that says whose it is has it.
 /// `*` and `?` do not match `/`; `**` matches any folders, and `{a,b}` and `[ab]` alternatives.
-pub fn load(root: &Path, globs: &[String]) -> (Vec<RuleFile>, Vec<Finding>) {
+pub fn load(root: &Path, globs: &[RuleGlob], annotation: &str) -> (Vec<RuleFile>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut paths = Vec::new();
-    for glob in globs {
-        match matching_files(root, glob) {
+    let mut dialects: BTreeMap<PathBuf, Option<Dialect>> = BTreeMap::new();
+    for RuleGlob { files, dialect } in globs {
+        match matching_files(root, files) {
             Ok(matched) if matched.paths.is_empty() && matched.findings.is_empty() => {
-                findings.push(no_rule_file(root, glob));
+                findings.push(no_rule_file(root, files));
             }
             Ok(matched) => {
-                paths.extend(matched.paths);
+                for path in matched.paths {
+                    let known = dialects.entry(path).or_default();
+                    *known = known.or(*dialect);
+                }
                 findings.extend(matched.findings);
             }
-            Err(error) => findings.push(no_rule_file(root, glob).note(error.to_string())),
+            Err(error) => findings.push(no_rule_file(root, files).note(error.to_string())),
         }
     }
-    paths.sort();
-    paths.dedup();
     let mut files = Vec::new();
-    for path in paths {
+    for (path, dialect) in dialects {
+        let reading = Reading {
+            annotation: annotation.to_owned(),
+            dialect,
+        };
         match read(&path) {
             Ok(text) => {
-                let (file, more) = RuleFile::parse(&SourceFile::new(path, text));
+                let (file, more) = RuleFile::read(&SourceFile::new(path, text), &reading);
                 files.push(file);
                 findings.extend(more);
             }

@@ -1,7 +1,7 @@
 //! Proof of an edit: read the new text again, and compare all that it says with the old.
 
-use super::RuleFile;
 use super::edit::{Planned, Splice, Wanted};
+use super::{Reading, RuleFile};
 use crate::source::SourceFile;
 
 /// After so many rules that cannot be edited, others are refused along with their neighbours.
@@ -35,26 +35,30 @@ pub(super) fn proven<'a>(
 /// Whether the new text holds the old data and these links, and would not be edited again.
 fn is_proven(file: &RuleFile, planned: &[Planned<'_>]) -> bool {
     let text = apply(file.file.text(), planned);
-    let (new, _) = RuleFile::parse(&SourceFile::new(file.file.path(), text));
+    let reading = Reading {
+        annotation: file.annotation.clone(),
+        dialect: Some(file.dialect),
+    };
+    let (new, _) = RuleFile::read(&SourceFile::new(file.file.path(), text), &reading);
     if !new.loads || new.alerts.len() != file.alerts.len() {
         return false;
     }
     let (mut before, mut after) = (file.tree.facts(), new.tree.facts());
     for Planned { wanted, .. } in planned {
         let annotations = format!("{}/annotations", wanted.alert.way);
-        let link = format!("{annotations}/runbook_url");
+        let link = format!("{annotations}/{}", file.annotation);
         let said = after.remove(&link);
-        if said.is_none_or(|said| said.split_once(" text ").map(|(_, url)| url) != Some(wanted.url))
-        {
+        let said = said.as_deref().map(|said| said.split_once(" text "));
+        if said.map(|said| said.map(|(_, url)| url)) != wanted.url.map(Some) {
             return false;
         }
         before.remove(&link);
-        // Annotations that were nothing, or empty, are something now.
-        if before
-            .get(&annotations)
-            .is_some_and(|fact| fact == "~" || fact == "{}")
-        {
-            before.remove(&annotations);
+        // Annotations that were nothing, or empty, are something now; or the other way round.
+        let is_empty = |fact: &String| fact == "~" || fact == "{}";
+        for facts in [&mut before, &mut after] {
+            if facts.get(&annotations).is_some_and(is_empty) {
+                facts.remove(&annotations);
+            }
         }
     }
     before == after && links_are_as_planned(file, &new, planned)
@@ -66,7 +70,7 @@ fn links_are_as_planned(old: &RuleFile, new: &RuleFile, planned: &[Planned<'_>])
         let is_planned = planned.next_if(|one| one.wanted.alert.way == old.way);
         let is = new.runbook_url.as_ref().map(|url| url.value.as_str());
         let should = match is_planned {
-            Some(one) => Some(one.wanted.url),
+            Some(one) => one.wanted.url,
             None => old.runbook_url.as_ref().map(|url| url.value.as_str()),
         };
         old.name == new.name && is == should

@@ -80,7 +80,7 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
 }
 
 /// The text of an action, nothing for a comment, and what follows its `}}`.
-fn split_action(text: &str) -> Result<(Option<&str>, &str), Fault> {
+pub(super) fn split_action(text: &str) -> Result<(Option<&str>, &str), Fault> {
     let trimmed = text.strip_prefix("- ").unwrap_or(text);
     if let Some(comment) = trimmed.trim_start().strip_prefix("/*") {
         let (_, after) = comment.split_once("*/").ok_or(Fault::Unclosed)?;
@@ -119,12 +119,12 @@ fn quoted_length(text: &str) -> Option<usize> {
 }
 
 /// A word of an action: a name, a number, a variable, a field, or one other character.
-struct Word<'a> {
-    text: &'a str,
+pub(super) struct Word<'a> {
+    pub(super) text: &'a str,
     start: usize,
 }
 
-fn words(action: &str) -> Result<Vec<Word<'_>>, Fault> {
+pub(super) fn words(action: &str) -> Result<Vec<Word<'_>>, Fault> {
     let (mut words, mut at, mut depth) = (Vec::new(), 0, 0_usize);
     while let Some(next) = action[at..].chars().next() {
         let rest = &action[at..];

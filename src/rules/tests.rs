@@ -13,11 +13,18 @@ fn dir() -> tempfile::TempDir {
     dir
 }
 
+pub(super) fn any(files: &str) -> RuleGlob {
+    RuleGlob {
+        files: files.to_owned(),
+        dialect: None,
+    }
+}
+
 #[track_caller]
 fn case(globs: &[&str], expected: &[&str], checks: &[&str]) {
     let dir = dir();
-    let globs: Vec<String> = globs.iter().map(|&glob| glob.to_owned()).collect();
-    let (files, findings) = load(&dir.path().join("book"), &globs);
+    let globs: Vec<RuleGlob> = globs.iter().map(|&glob| any(glob)).collect();
+    let (files, findings) = load(&dir.path().join("book"), &globs, "runbook_url");
     let names: Vec<_> = files
         .iter()
         .map(|file| file.file.path().strip_prefix(dir.path()).unwrap())
@@ -48,7 +55,7 @@ fn a_glob_without_a_file_is_a_finding() {
 fn an_unreadable_file_is_a_finding_and_the_others_are_read() {
     let dir = dir();
     std::fs::write(dir.path().join("b.yml"), b"groups: \xff").unwrap();
-    let (files, findings) = load(dir.path(), &["*.yml".to_owned()]);
+    let (files, findings) = load(dir.path(), &[any("*.yml")], "runbook_url");
     assert_eq!(files.len(), 1);
     assert_eq!(findings[0].check, "rule-file-unreadable");
     assert_eq!(findings[0].note, "it is not UTF-8 at offset 8");
@@ -58,7 +65,7 @@ fn an_unreadable_file_is_a_finding_and_the_others_are_read() {
 fn a_dangling_link_is_a_finding() {
     let dir = dir();
     std::os::unix::fs::symlink("nowhere", dir.path().join("z.yml")).unwrap();
-    let (files, findings) = load(dir.path(), &["*.yml".to_owned()]);
+    let (files, findings) = load(dir.path(), &[any("*.yml")], "runbook_url");
     assert_eq!((files.len(), findings.len()), (2, 1));
     assert_eq!(findings[0].check, "rule-file-unreadable");
 }

@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) span: Range<usize>,
     /// Whether `&name` stands before it.
     pub(super) anchored: bool,
+    /// The first alias that stands for it.
+    pub(super) alias: Option<NodeId>,
     /// Its tag in full, if it is written.
     pub(super) tag: Option<String>,
 }
@@ -108,6 +110,11 @@ impl Tree {
             Kind::Alias { target } => target,
             _ => id,
         }
+    }
+
+    /// Whether it stands in a second place, too: it is an alias, or an alias stands for it.
+    pub(super) fn is_shared(&self, id: NodeId) -> bool {
+        self.target(id) != id || self.node(id).alias.is_some()
     }
 
     /// The text of a scalar, alias followed.
@@ -242,7 +249,10 @@ impl Builder<'_> {
                     Some(target) => Kind::Alias { target },
                     None => Kind::Sequence { items: Vec::new() },
                 };
-                self.add(kind, bytes);
+                let id = self.add(kind, bytes);
+                if let Some(target) = target {
+                    self.tree.nodes[target.0].alias.get_or_insert(id);
+                }
             }
             Event::SequenceStart(_, anchor, tag) => {
                 let items = Vec::new();
@@ -283,6 +293,7 @@ impl Builder<'_> {
             kind,
             span,
             anchored: false,
+            alias: None,
             tag: None,
         });
         match self.open.last_mut() {
