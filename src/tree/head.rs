@@ -122,18 +122,35 @@ fn plain_until(events: &[Spanned<'_>], end: usize) -> String {
     text.trim().to_owned()
 }
 
-/// The question in a text: its last sentence, if that asks.
+/// The question in a text: its last sentence that asks, with the one before it where it is only
+/// a word like *Why?*; the whole text if none asks.
 pub(super) fn question(text: &str) -> String {
     let text = text.trim();
-    if !text.ends_with('?') {
+    let asks = |at: &usize| {
+        text[at + 1..]
+            .chars()
+            .next()
+            .is_none_or(char::is_whitespace)
+    };
+    let mut marks = text.match_indices('?').map(|(at, _)| at);
+    let Some(end) = marks.rfind(asks) else {
         return text.trim_end_matches(':').to_owned();
+    };
+    let mut start = sentence_start(&text[..end]);
+    if end - start < SHORT {
+        start = sentence_start(text[..start].trim_end_matches([' ', '.', ':', '!', '?']));
     }
-    let start = [". ", "! ", "? ", ": "]
-        .iter()
-        .filter_map(|end| text[..text.len() - 1].rfind(end).map(|at| at + end.len()))
-        .max()
-        .unwrap_or(0);
-    text[start..].to_owned()
+    text[start..=end].to_owned()
+}
+
+/// A question of fewer bytes says nothing by itself.
+const SHORT: usize = 6;
+
+/// Where the last sentence of `text` begins.
+fn sentence_start(text: &str) -> usize {
+    let ends = [". ", "! ", "? ", ": "].iter();
+    let starts = ends.filter_map(|end| text.rfind(end).map(|at| at + end.len()));
+    starts.max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -190,5 +207,16 @@ mod tests {
         );
         assert_eq!(question("Who has the port?"), "Who has the port?");
         assert_eq!(question("It is down:"), "It is down");
+        assert_eq!(
+            question("Try in order. Does it run? Else it cannot."),
+            "Does it run?"
+        );
+        assert_eq!(
+            question("One of three. A space is shut. Why?"),
+            "A space is shut. Why?"
+        );
+        assert_eq!(question("Why?"), "Why?");
+        assert_eq!(question("What does `a?b` say?"), "What does `a?b` say?");
+        assert_eq!(question("It asked a?b"), "It asked a?b");
     }
 }

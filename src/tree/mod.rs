@@ -226,7 +226,7 @@ mod tests {
         for blank in ["", "\n"] {
             let text = format!(
                 "# T\n\n## Decision tree\n\nFirst this. Then: is it up?\n\n```bash\nup\n```\n\n\
-                 1. **`a`** or **`b`**: it is. Who?\n{blank}   - **over 3**: [x](y.md#z)\n{blank}   - **otherwise** see [x](y.md#z)\n{blank}\
+                 1. **`a`** or **`b`**: it is. Who does?\n{blank}   - **over 3**: [x](y.md#z)\n{blank}   - **otherwise** see [x](y.md#z)\n{blank}\
                  2. **nothing**, so\n   [x](y.md#z).\n"
             );
             let (trees, _) = read(&text);
@@ -237,12 +237,12 @@ mod tests {
                 panic!("{root:?}")
             };
             assert_eq!(first.condition_text, "a or b");
-            assert_eq!(first.plain_text, "it is. Who?");
+            assert_eq!(first.plain_text, "it is. Who does?");
             assert_eq!(second.plain_text, "so x.");
             let Next::Decision(inner) = &first.next else {
                 panic!("{first:?}")
             };
-            assert_eq!((inner.number, inner.question.as_str()), (2, "Who?"));
+            assert_eq!((inner.number, inner.question.as_str()), (2, "Who does?"));
             assert_eq!(inner.branches[1].conditions, [Condition::Otherwise]);
         }
     }

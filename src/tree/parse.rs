@@ -173,11 +173,12 @@ impl Reader<'_> {
                     }
                 }
                 Piece::Text(events, _) if asked.fence.is_none() => {
-                    let text = plain(events);
-                    let better = text.trim_end().ends_with('?')
-                        || !asked.question.as_ref().is_some_and(|q| q.ends_with('?'));
-                    if better && !text.trim().is_empty() {
-                        asked.question = Some(question(&text));
+                    let text = question(&plain(events));
+                    let asks = |text: &String| text.ends_with('?');
+                    if !text.is_empty()
+                        && (asks(&text) || !asked.question.as_ref().is_some_and(asks))
+                    {
+                        asked.question = Some(text);
                     }
                 }
                 _ => {}
