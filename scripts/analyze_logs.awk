@@ -239,23 +239,24 @@ function last_error(i,   at) {
 # ---- forms of messages --------------------------------------------------------------------------
 
 # A message with numbers, quoted names, paths and ids taken out. Rust's paths stay whole.
-function form_of(message,   target, code, part, n, i) {
+function form_of(message,   target, named, part, n, i) {
   target = ""
   if (match(message, /^[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z0-9_]+)*:+ +/)) {
     target = substr(message, 1, RLENGTH)
     message = substr(message, RLENGTH + 1)
   }
   if (index(message, "'")) {
-    gsub(/'default'/, "\001", message)
+    named = index(message, "'default'")
+    if (named) gsub(/'default'/, "\001", message)
     gsub(/ '[^']*'/, " '…'", message)
-    gsub(/='[^']*'/, "='…'", message)
-    gsub(/\001/, "'default'", message)
+    if (index(message, "='")) gsub(/='[^']*'/, "='…'", message)
+    if (named) gsub(/\001/, "'default'", message)
   }
   if (index(message, "\"")) gsub(/"[^" ]*"/, "\"…\"", message)
   if (index(message, "/")) {
-    gsub(/[a-z]+:\/\/[^ ,;)]+/, "…", message)
-    gsub(/ [.~]?\/[^ ,:;)]+/, " …", message)
-    gsub(/=[.~]?\/[^ ,:;)]+/, "=…", message)
+    if (index(message, "://")) gsub(/[a-z]+:\/\/[^ ,;)]+/, "…", message)
+    if (index(message, " /") || index(message, "./") || index(message, "~/")) gsub(/ [.~]?\/[^ ,:;)]+/, " …", message)
+    if (index(message, "=/") || index(message, "=.") || index(message, "=~")) gsub(/=[.~]?\/[^ ,:;)]+/, "=…", message)
   }
   if (index(message, "space=")) gsub(/space=[^ ,]+/, "space=…", message)
   if (index(message, "memory=")) gsub(/memory=[^ ,]+/, "memory=…", message)
