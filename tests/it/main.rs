@@ -23,5 +23,6 @@ mod rules;
 mod sessions;
 mod site;
 mod specification;
+mod tap;
 mod tidy;
 mod trees;
