@@ -31,7 +31,6 @@ impl Preprocessor for Runbook {
             Config::load(&context.root, None).map_err(|error| anyhow::anyhow!(plain(&error)))?;
         let store = Store::load(&config.state_dir());
         let checks = LastChecks::load(&config.state_dir());
-        let results = Results::load(&config.root, &config.results);
         let mut pages: Vec<Page> = Vec::new();
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item
@@ -41,6 +40,7 @@ impl Preprocessor for Runbook {
             }
         });
         let (trees, _) = crate::tree::trees(&pages, &config.headings);
+        let results = Results::load(&config, &pages);
         let view = View {
             config: &config,
             pages: &pages,

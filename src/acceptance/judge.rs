@@ -157,7 +157,7 @@ impl<'a> Records<'a> {
     fn test(&self, name: &str) -> Standing {
         let results = self.results.named(name);
         if results.is_empty() {
-            if self.results.has_suite_of(name) {
+            if self.results.would_have(name) {
                 let names: Vec<&str> = self.results.names().collect();
                 let near = crate::finding::nearest(name, names.iter().copied());
                 let help = near.map_or_else(

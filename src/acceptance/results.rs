@@ -3,6 +3,9 @@
 //! Version 14: <https://testanything.org/tap-version-14-specification.html>. A comment
 //! `# finished_at: 2026-11-25T03:00:00Z` says when; else the file's own time counts.
 
+use super::criteria;
+use crate::config::Config;
+use crate::page::Page;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -17,45 +20,56 @@ pub struct TestResult {
 
 /// All results by the names of the tests. Of a name that occurs twice, the worse one counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Results(BTreeMap<String, TestResult>);
+pub struct Results {
+    tests: BTreeMap<String, TestResult>,
+    /// The suites of which all tests were run, and when.
+    whole: BTreeMap<String, String>,
+    /// When a page with criteria was last written.
+    written: String,
+}
 
 impl Results {
-    /// Reads the files that match `globs`, each relative to `root`. There may be none: tests that
-    /// were not run say nothing.
-    pub fn load(root: &Path, globs: &[String]) -> Self {
-        let mut results = Self::default();
-        for path in globs
-            .iter()
-            .flat_map(|glob| crate::rules::paths(root, glob))
-        {
+    /// Reads the files that `results` of `config` names, for the criteria of `pages`. There may be
+    /// none: tests that were not run say nothing.
+    pub fn load<'a>(config: &Config, pages: impl IntoIterator<Item = &'a Page>) -> Self {
+        let mut results = Self {
+            written: pages
+                .into_iter()
+                .filter(|page| !criteria(page).is_empty())
+                .map(|page| modified(&config.src.join(&page.path)))
+                .max()
+                .unwrap_or_default(),
+            ..Self::default()
+        };
+        let globs = config.results.iter();
+        for path in globs.flat_map(|glob| crate::rules::paths(&config.root, glob)) {
             if let Ok(text) = std::fs::read_to_string(&path) {
-                let modified = std::fs::metadata(&path).and_then(|data| data.modified());
-                let at = modified
-                    .ok()
-                    .and_then(|at| jiff::Timestamp::try_from(at).ok());
-                results.read(&text, &at.unwrap_or_default());
+                results.read(&text, &modified(&path));
             }
         }
         results
     }
 
-    fn read(&mut self, text: &str, modified: &jiff::Timestamp) {
+    fn read(&mut self, text: &str, modified: &str) {
         let at = text
             .lines()
             .find_map(|line| line.strip_prefix("# finished_at: "))
-            .map_or_else(
-                || modified.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-                |at| at.trim().to_owned(),
-            );
+            .map_or(modified, str::trim);
+        // Without a plan, or with a bail-out, it was broken off: others may be missing.
+        let is_whole = text.lines().any(|line| line.starts_with("1.."))
+            && !text.lines().any(|line| line.starts_with("Bail out!"));
         // Indented lines are those of subtests, which their own point sums up.
         for (name, passed) in text.lines().filter_map(point) {
+            if is_whole {
+                self.whole.insert(suite(name).to_owned(), at.to_owned());
+            }
             let result = TestResult {
                 passed,
-                at: at.clone(),
+                at: at.to_owned(),
             };
             let is_worse = |old: &TestResult| old.passed == Some(true) || passed == Some(false);
-            if self.0.get(name).is_none_or(is_worse) {
-                self.0.insert(name.to_owned(), result);
+            if self.tests.get(name).is_none_or(is_worse) {
+                self.tests.insert(name.to_owned(), result);
             }
         }
     }
@@ -64,23 +78,42 @@ impl Results {
     pub fn named(&self, pattern: &str) -> Vec<&TestResult> {
         match pattern.strip_suffix('*') {
             Some(start) => {
-                let all = self.0.iter().filter(|(name, _)| name.starts_with(start));
+                let all = self
+                    .tests
+                    .iter()
+                    .filter(|(name, _)| name.starts_with(start));
                 all.map(|(_, result)| result).collect()
             }
-            None => self.0.get(pattern).into_iter().collect(),
+            None => self.tests.get(pattern).into_iter().collect(),
         }
     }
 
-    /// Whether there are results of the suite that `name` belongs to: the part before the first `/`.
-    pub fn has_suite_of(&self, name: &str) -> bool {
-        let suite = |name: &str| name.split('/').next().map(str::to_owned);
-        self.0.keys().any(|known| suite(known) == suite(name))
+    /// Whether `name` would be among the results if there were such a test: all tests of its suite,
+    /// the part before the first `/`, were run since the criteria were written.
+    pub fn would_have(&self, name: &str) -> bool {
+        let at = self.whole.get(suite(name));
+        at.is_some_and(|at| *at >= self.written)
     }
 
     /// The names of all tests.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.tests.keys().map(String::as_str)
     }
+}
+
+fn suite(name: &str) -> &str {
+    name.split('/').next().unwrap_or_default()
+}
+
+/// When a file was last written: RFC 3339, UTC, to the second.
+fn modified(path: &Path) -> String {
+    let modified = std::fs::metadata(path).and_then(|data| data.modified());
+    let at = modified
+        .ok()
+        .and_then(|at| jiff::Timestamp::try_from(at).ok());
+    at.unwrap_or_default()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
 }
 
 /// One test point: its description, and whether it passed.
@@ -119,14 +152,32 @@ mod tests {
     #[test]
     fn the_worse_result_of_a_name_counts() {
         let mut results = Results::default();
-        let never = jiff::Timestamp::UNIX_EPOCH;
-        results.read(
-            "ok 1 - a\nnot ok 2 - a\nok 3 - a\nok 4 - b\n# finished_at: 2026-11-25T03:00:00Z\n",
-            &never,
-        );
+        let text =
+            "ok 1 - a\nnot ok 2 - a\nok 3 - a\nok 4 - b\n# finished_at: 2026-11-25T03:00:00Z\n";
+        results.read(text, "");
         assert_eq!(results.named("a")[0].passed, Some(false));
         assert_eq!(results.named("b")[0].at, "2026-11-25T03:00:00Z");
         assert_eq!(results.named("*").len(), 2);
         assert_eq!(results.named("c").len(), 0);
+    }
+
+    #[test]
+    fn what_a_suite_lacks_is_known_only_if_all_of_it_was_run_since() {
+        let mut results = Results {
+            written: "2026-11-25T03:00:00Z".to_owned(),
+            ..Results::default()
+        };
+        results.read("ok 1 - whole/a\n1..1\n", "2026-11-25T03:00:00Z");
+        results.read("ok 1 - broken-off/a\n", "2026-11-25T03:00:00Z");
+        results.read(
+            "ok 1 - given-up/a\n1..1\nBail out!\n",
+            "2026-11-25T03:00:00Z",
+        );
+        results.read("ok 1 - old/a\n1..1\n", "2026-11-25T02:59:59Z");
+        let known = ["whole/b", "broken-off/b", "given-up/b", "old/b", "never/b"];
+        assert_eq!(
+            known.map(|name| results.would_have(name)),
+            [true, false, false, false, false]
+        );
     }
 }

@@ -37,8 +37,8 @@ pub fn static_findings(pages: &[Arc<Page>], trees: &[Arc<Tree>], config: &Config
     findings.extend(catalogue::check(pages, config));
     findings.extend(escalation::check(pages, &config.headings));
     findings.extend(trees::check(pages, trees));
-    let results = Results::load(&config.root, &config.results);
     let pages: Vec<&Page> = pages.iter().map(AsRef::as_ref).collect();
+    let results = Results::load(config, pages.iter().copied());
     findings.extend(acceptance::check(&pages, &results));
     findings
 }

@@ -114,6 +114,6 @@ pub(super) fn criteria(
         store,
         inputs,
         checks: None,
-        results: &Results::load(&config.root, &config.results),
+        results: &Results::load(config, opened.pages.iter().map(AsRef::as_ref)),
     })
 }

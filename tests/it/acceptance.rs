@@ -11,7 +11,7 @@ const ISSUE: &str = "---\nissue: 1\n---\n# Down\n\n## Symptoms\n\n- it is [down]
 ```bash\necho up >/var/state\n```\n\n## Verification\n\n```bash\ngrep up /var/state\n```\n\n## Drill\n\n\
 ### Switched off\n\n```bash\necho down >/var/state\n```\n";
 
-const TAP: &str = "TAP version 14\n# finished_at: 2026-11-25T03:00:00Z\n1..2\n\
+const TAP: &str = "TAP version 14\n# finished_at: 2999-11-25T03:00:00Z\n1..2\n\
 ok 1 - suite/good\nnot ok 2 - suite/bad\n";
 
 /// A book whose only criterion is shown by `references`, an item each.
@@ -60,7 +60,7 @@ fn results_stand_beside_their_criteria_with_links() {
         "drill: <a href=\"issues/down.html#off\">issues/down.md#off</a> <span class=\"rb-state rb-good\">recovered in ",
         "doc-test: <a href=\"index.html\">index.md</a> <span class=\"rb-state rb-good\">passed, ",
         "check: <code>broken-link</code> <span class=\"rb-state rb-good\">finds nothing, ",
-        "test: <code>suite/good</code> <span class=\"rb-state rb-good\">passed, 2026-11-25 03:00 UTC</span>",
+        "test: <code>suite/good</code> <span class=\"rb-state rb-good\">passed, 2999-11-25 03:00 UTC</span>",
         "section: <a href=\"acceptance.html#section\">acceptance.md#section</a>",
     ] {
         assert!(page.contains(text), "no `{text}` in\n{page}");
@@ -166,7 +166,13 @@ fn acceptance_unknown() {
     finds("`drill`", unknown, "nothing stands behind `drill:`").status(1);
     // Of a suite without any result nothing is known.
     book(&["test: other/x", "test: suite/*"])
-        .file("results/a.tap", "ok 1 - suite/good\n")
+        .file("results/a.tap", "ok 1 - suite/good\n1..1\n")
+        .run(&["check"])
+        .status(0)
+        .does_not_say(unknown);
+    // Nor of one that was run before the criterion was written.
+    book(&["test: suite/goood"])
+        .file("results/a.tap", &TAP.replace("2999", "1999"))
         .run(&["check"])
         .status(0)
         .does_not_say(unknown);
@@ -183,7 +189,7 @@ fn acceptance_failed() {
     finds(
         "test: suite/*",
         "acceptance-failed",
-        "1 of 2 failed, 2026-11-25 03:00 UTC",
+        "1 of 2 failed, 2999-11-25 03:00 UTC",
     )
     .status(0);
     let book = book(&["test: suite/bad", "drill: all"]).file("results/a.tap", TAP);
