@@ -41,8 +41,8 @@ pub enum Standing {
     Tried,
 }
 
-/// How a criterion stands: the worst that any of its references says. One that is also tried by
-/// people stands as the machines say.
+/// How a criterion stands: the worst that any of its references says. What needs a trial beside what
+/// machines say is not green by them alone.
 pub fn overall(standings: &[Standing]) -> Option<&Standing> {
     standings.iter().min_by_key(|standing| match standing {
         Standing::Unknown(..) => 0,
@@ -50,8 +50,8 @@ pub fn overall(standings: &[Standing]) -> Option<&Standing> {
         Standing::Open => 2,
         Standing::NotRun => 3,
         Standing::Changed(_) => 4,
-        Standing::Holds(_) => 5,
-        Standing::Tried => 6,
+        Standing::Tried => 5,
+        Standing::Holds(_) => 6,
     })
 }
 

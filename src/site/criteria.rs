@@ -58,7 +58,7 @@ fn count(criterion: &Criterion, standings: &[Standing], summary: &mut Summary, e
         Some(Standing::Changed(_)) => (&mut summary.changed, "rb-stale", "changed since"),
         Some(Standing::Fails(_)) => (&mut summary.fail, "rb-bad", "fails"),
         Some(Standing::Open) => (&mut summary.open, "rb-bad", "not met yet"),
-        Some(Standing::Tried) => (&mut summary.tried, "rb-stale", "no machine checks this"),
+        Some(Standing::Tried) => (&mut summary.tried, "rb-stale", "no machine can tell"),
         Some(Standing::NotRun | Standing::Unknown(..)) | None => {
             (&mut summary.not_run, "rb-stale", "not run here yet")
         }

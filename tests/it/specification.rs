@@ -61,9 +61,22 @@ fn ten_issue_pages_go_from_context_to_action_to_verification() {
 }
 
 #[test]
-fn each_issue_page_links_to_a_decision_tree() {
+fn each_issue_page_links_to_a_decision_tree_and_to_its_families_of_log_lines() {
     for (path, text) in issues() {
-        assert!(text.contains("](../trees/"), "{}", path.display());
+        let path = path.display();
+        assert!(text.contains("](../trees/"), "{path}: no tree");
+        assert!(
+            text.contains("](../error-patterns.md#"),
+            "{path}: no family"
+        );
+        let named = text
+            .lines()
+            .find_map(|line| line.strip_prefix("patterns: "));
+        let families = named.unwrap_or("[]").trim_matches(['[', ']']);
+        for family in families.split(", ").filter(|family| !family.is_empty()) {
+            let link = format!("](../error-patterns.md#pattern-{family})");
+            assert!(text.contains(&link), "{path}: no {link}");
+        }
     }
 }
 
