@@ -84,6 +84,27 @@ fn ten_game_days_are_solved_with_the_site_and_a_shell_alone() {
     eprintln!("{story}\n{scores}");
 }
 
+#[test]
+fn an_announced_one_is_found_by_its_alert() {
+    let copy = Copy::new();
+    let args = ["1", "--seed", "1", "--no-prepare", "-C", "book"];
+    let mut bot = Bot {
+        dir: copy.0.path().to_owned(),
+        play: Play::start(copy.0.path(), &args),
+        log: String::new(),
+    };
+    let line = bot
+        .play
+        .said
+        .lines()
+        .find(|line| line.starts_with("alerts: "));
+    let alerts = line.unwrap().trim_start_matches("alerts: ").to_owned();
+    let alert = alerts.split(", ").next().unwrap();
+    let issue = bot.page_of(alert);
+    assert!(bot.by_diagnosis(&issue), "{}", bot.log);
+    bot.play.leave().status(0);
+}
+
 /// All that the tool knows is in it.
 fn is_complete(report: &Path) {
     let text = std::fs::read_to_string(report).unwrap();
@@ -127,6 +148,62 @@ impl Bot {
             }
         }
         self.note("no tree has helped");
+    }
+
+    /// The issue page that the row or the item about an alert leads to, on a page that the front
+    /// page links to.
+    fn page_of(&mut self, alert: &str) -> String {
+        let (_, front) = self.play.get("");
+        for page in all_links(&front, "") {
+            let html = self.play.get(&page).1;
+            let html = Html::parse_document(&html);
+            let about = html.select(&selector("main tr, main li")).find(|it| {
+                it.select(&selector("code"))
+                    .any(|code| text(&code) == alert)
+            });
+            let link = about.and_then(|it| it.select(&selector("a[href*='.html']")).next());
+            if let Some(link) = link {
+                self.note(&format!("{alert} stands on {page}"));
+                return resolve_path(&page, link.attr("href").unwrap());
+            }
+        }
+        panic!("the site does not tell what to do about {alert}");
+    }
+
+    /// Runs *Diagnosis*, and follows the rows of its table whose words it has printed; whether that
+    /// helped.
+    fn by_diagnosis(&mut self, path: &str) -> bool {
+        let (_, page) = self.play.get(path);
+        let html = Html::parse_document(&page);
+        let heading = html
+            .select(&selector("main h2, main h3"))
+            .find(|heading| text(heading) == "Diagnosis");
+        let section = section(&heading.unwrap());
+        let blocks = section.iter().filter_map(shell_block);
+        let printed: String = blocks.map(|block| self.play.type_in(&block).0).collect();
+        let rows = section.iter().flat_map(|it| {
+            let rows: Vec<_> = it.select(&selector("tr")).collect();
+            rows
+        });
+        for row in rows {
+            let is_true = row
+                .select(&selector("td:first-child code"))
+                .any(|code| printed.contains(&text(&code)));
+            let cause = row.select(&selector("a")).next().filter(|_| is_true);
+            let Some(cause) = cause else {
+                continue;
+            };
+            let link = cause.attr("href").unwrap();
+            let link = match link.strip_prefix('#') {
+                Some(id) => format!("{path}#{id}"),
+                None => resolve_path(path, link),
+            };
+            self.note(&format!("the diagnosis of {path} leads to {link}"));
+            if self.resolve(&link) && self.is_over() {
+                return true;
+            }
+        }
+        false
     }
 
     fn is_over(&mut self) -> bool {
@@ -288,6 +365,20 @@ fn links(front: &str, path: &str) -> Vec<String> {
         }
     }
     assert!(links.len() >= 4, "{links:?}");
+    links
+}
+
+/// The pages that a page links to from its text.
+fn all_links(page: &str, path: &str) -> Vec<String> {
+    let html = Html::parse_document(page);
+    let mut links = Vec::new();
+    for link in html.select(&selector("main a[href*='.html']")) {
+        let to = link.attr("href").unwrap().split('#').next().unwrap();
+        let to = resolve_path(path, to);
+        if !to.contains(':') && !links.contains(&to) {
+            links.push(to);
+        }
+    }
     links
 }
 

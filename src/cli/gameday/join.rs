@@ -21,7 +21,11 @@ pub(super) fn join(args: &GamedayArgs, output: &Output) -> Result<Exit, CliError
         stop: &stop,
         output,
     };
-    Ok(match operator.work()? {
+    let left = operator.work()?;
+    if !state.door.is_open() {
+        output.line("the game day has ended");
+    }
+    Ok(match left {
         Left::Ended => Exit::Good,
         Left::Stopped => Exit::Interrupted,
     })

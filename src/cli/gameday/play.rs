@@ -10,7 +10,9 @@ use super::file::{Ended, record, write};
 use super::millis;
 use super::operate::Operator;
 use crate::gameday::{At, Candidate, Files, Record, Server, State, candidates, choose, in_words};
-use crate::run::{Game, Isolation, Left, NoGame, Probed, Sandbox, Scene, Staging, Stop, prepare};
+use crate::run::{
+    Game, Isolation, Judgement, Left, NoGame, Probed, Sandbox, Scene, Staging, Stop, prepare,
+};
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,11 +59,7 @@ pub(super) fn play(args: &GamedayArgs, output: &mut Output) -> Result<Exit, CliE
     };
     let left = operator.work()?;
     let left_at = At::now();
-    output.line("the shell was left; the verification is run …");
-    let judgement = match left {
-        Left::Ended => game.judge(&scene, args.patience.unwrap_or(PATIENCE)),
-        Left::Stopped => None,
-    };
+    let judgement = judge(left, &mut game, &scene, (args, output));
     drop((announced, server, game));
     let Some(judgement) = judgement else {
         output.line("interrupted: this game day is not judged");
@@ -78,6 +76,20 @@ pub(super) fn play(args: &GamedayArgs, output: &mut Output) -> Result<Exit, CliE
     // One that stays is emptied by the next game day.
     let _ = journal.remove();
     Ok(tell(&record, &report, output))
+}
+
+/// `None` where a signal has ended it.
+fn judge(
+    left: Left,
+    game: &mut Game<'_>,
+    scene: &Scene<'_>,
+    (args, output): (&GamedayArgs, &Output),
+) -> Option<Judgement> {
+    if left == Left::Stopped {
+        return None;
+    }
+    output.line("the shell was left; the verification is run …");
+    game.judge(scene, args.patience.unwrap_or(PATIENCE))
 }
 
 fn say_why(no_game: NoGame, output: &Output) -> Result<Exit, CliError> {
