@@ -192,19 +192,30 @@ fn judge(
     };
     if judgement.wrong.is_none() && before.is_some() {
         recorder.begin(crate::evidence::Stage::Invariant);
-        judgement.data = match drill(scene).compare(recorder, before) {
-            Ok(()) => match &scene.cause.loss {
-                Some(loss) => Data::Declared(loss.clone()),
-                None => Data::Kept,
-            },
-            Err(Failed {
-                verdict: Verdict::DataLost,
-                finding: Some(finding),
-            }) => Data::Lost(finding.detail.unwrap_or_default()),
-            Err(_) => return None,
-        };
+        judgement.data = compare(recorder, scene, before)?;
     }
     Some(judgement)
+}
+
+/// What became of the data. A loss that the page declares counts as one only if there was one.
+fn compare(recorder: &mut Recorder<'_>, scene: &Scene<'_>, before: Option<String>) -> Option<Data> {
+    let mut cause = scene.cause.clone();
+    let declared = cause.loss.take();
+    let strict = Scene {
+        cause: &cause,
+        ..*scene
+    };
+    match (drill(&strict).compare(recorder, before), declared) {
+        (Ok(()), _) => Some(Data::Kept),
+        (Err(failed), Some(loss)) if failed.verdict == Verdict::DataLost => {
+            Some(Data::Declared(loss))
+        }
+        (Err(failed), None) if failed.verdict == Verdict::DataLost => {
+            let finding = failed.finding.and_then(|finding| finding.detail);
+            Some(Data::Lost(finding.unwrap_or_default()))
+        }
+        (Err(_), _) => None,
+    }
 }
 
 fn in_words(bad: &BadStep<'_>) -> String {

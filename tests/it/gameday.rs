@@ -207,6 +207,19 @@ fn a_recovery_that_loses_data_is_none() {
 }
 
 #[test]
+fn a_declared_loss_is_told_where_there_was_one() {
+    let page = PAGE.replace(
+        "### Switched off {#off}\n\n```bash\n",
+        "### Switched off {#off}\n\n```bash {loss=\"the data\"}\n",
+    );
+    let book = Book::new().toml(TOML).page("toy.md", &page);
+    play(&book, &["1"], "echo up >/var/state\n").status(0);
+    assert!(report(&book).contains("- Data: nothing was lost"));
+    play(&book, &["1"], "echo up >/var/state\necho 8 >/var/data\n").status(0);
+    assert!(report(&book).contains("- Data: lost, as the page says: the data\n"));
+}
+
+#[test]
 fn an_unannounced_one_tells_nothing_before_its_end() {
     let book = book();
     for args in [&["random"][..], &[], &["1", "--unannounced"]] {
