@@ -36,7 +36,7 @@ lint: setup
 	shellcheck -x scripts/*.sh tests/scripts/*.sh tests/host/sudo tests/host/systemctl tests/host/journalctl \
 	  tests/host/*.sh tests/tap.sh
 
-# Ratios against cram (from PyPI, into target/peers) and bare bash, in one run.
+# Ratios against cram (from PyPI, into target/peers) and bare bash, and against promtool, each in one run.
 bench: setup
 	test -x target/peers/bin/cram || { python3 -m venv target/peers && target/peers/bin/pip install -q cram; }
-	PATH="$$PWD/target/peers/bin:$$PATH" cargo bench --locked --bench suites
+	PATH="$$PWD/target/peers/bin:$$PATH" cargo bench --locked --bench suites --bench rules

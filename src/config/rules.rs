@@ -35,7 +35,10 @@ pub struct RuleConfig {
 
 /// An entry of `rules`: a glob, or one with the name of a program.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "write a path, or a table with `files` and `dialect`, one of prometheus, mimir, thanos, loki"
+)]
 pub(super) enum RawGlob {
     Glob(String),
     Table {

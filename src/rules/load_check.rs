@@ -75,6 +75,8 @@ pub(super) fn check(
         findings: Vec::new(),
         n_visited: 0,
     };
+    check.version();
+    check.escapes();
     check.duplicate_keys();
     check.second_document(sections);
     for section in sections {
@@ -148,6 +150,40 @@ impl<'a> LoadCheck<'a> {
         .note(format!("{name} would ignore it and load the first"))
         .help("put its groups into the first document, or say whose file it is with `dialect` in book.toml");
         self.findings.push(finding);
+    }
+
+    /// The YAML library of all these programs takes no other version than 1.1, if one is written.
+    fn version(&mut self) {
+        let text = self.file.text();
+        let start = text.len() - text.trim_start_matches('\u{feff}').len();
+        let line = text[start..].lines().next().unwrap_or_default();
+        let Some(version) = line.strip_prefix("%YAML ") else {
+            return;
+        };
+        if version.split('#').next().map(str::trim) != Some("1.1") {
+            let place = Place::new(self.file, start..start + line.len());
+            let title = format!("`{line}` is no version of YAML that it reads");
+            let finding = Finding::error("rule-file-invalid", place, title)
+                .note(format!("{} would not load this file", self.dialect.name()))
+                .help("remove the line");
+            self.findings.push(finding);
+        }
+    }
+
+    /// An escape that version 1.2 of YAML has for the sake of JSON.
+    fn escapes(&mut self) {
+        let text = self.file.text();
+        for (id, span) in self.tree.double_quoted() {
+            let mut is_escaped = false;
+            let is_newer = |c: char| {
+                let is_newer = is_escaped && c == '/';
+                is_escaped = c == '\\' && !is_escaped;
+                is_newer
+            };
+            if text[span].chars().any(is_newer) {
+                self.add(id, "there is no escape `\\/` in its YAML", "write `/`");
+            }
+        }
     }
 
     fn duplicate_keys(&mut self) {

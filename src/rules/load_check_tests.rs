@@ -95,6 +95,8 @@ const ALERT_ENDS: &[(&str, Verdict)] = &[
     ("    for: 5m: 6m\n", Fails),
     ("    for: \"5m\"\n", Loads),
     ("    for: \"\\q\"\n", Fails),
+    ("    labels: {a: \"\\/\"}\n", Fails),
+    ("    labels: {a: \"\\\\/\"}\n", Loads),
     ("    for: |\n      5m\n", Fails),
     ("    for: |-\n      5m\n", Loads),
 ];
@@ -138,6 +140,14 @@ const FILES: &[(&str, Verdict)] = &[
     (
         "groups:\r- name: g\r  rules:\r  - alert: A\r    expr: up",
         Loads,
+    ),
+    (
+        "%YAML 1.1\n---\ngroups: [{name: g, rules: [{alert: A, expr: up}]}]\n",
+        Loads,
+    ),
+    (
+        "%YAML 1.2\n---\ngroups: [{name: g, rules: [{alert: A, expr: up}]}]\n",
+        Fails,
     ),
     ("{{- if .Values.x }}\ngroups: []\n{{- end }}\n", Fails),
     (

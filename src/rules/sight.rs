@@ -82,24 +82,23 @@ fn double_braces(text: &str, tree: &Tree) -> BTreeSet<usize> {
         .collect()
 }
 
-/// The `{{ }}` and `{% %}` of a text; a last one may be open.
+/// The `{{ }}` and `{% %}` of a text, each to the end of its line at most.
 fn actions(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let rest = &text[at..];
-        let (start, close) = match (rest.find("{{"), rest.find("{%")) {
-            (Some(go), Some(jinja)) if jinja < go => (jinja, "%}"),
-            (Some(go), _) => (go, "}}"),
-            (None, Some(jinja)) => (jinja, "%}"),
-            (None, None) => return None,
+        let is_open = |(n, _): &(usize, &str)| text[at + n + 1..].starts_with(['{', '%']);
+        let (n, _) = text[at..].match_indices('{').find(is_open)?;
+        let start = at + n;
+        let close = if text[start + 1..].starts_with('{') {
+            "}}"
+        } else {
+            "%}"
         };
-        let start = at + start;
-        let end = text[start..]
-            .find(close)
-            .map_or(text.len(), |n| start + n + 2);
         let line_end = text[start..].find('\n').map_or(text.len(), |n| start + n);
+        let line = &text[start..line_end];
+        let end = line.find(close).map_or(line_end, |n| start + n + 2);
         at = end;
-        Some(start..end.min(line_end))
+        Some(start..end)
     })
 }
 

@@ -200,6 +200,23 @@ impl Tree {
         matches!(&self.node(key).kind, Kind::Scalar { value, style: ScalarStyle::Plain } if value == "<<")
     }
 
+    /// Every scalar in double quotes, and its bytes.
+    pub(super) fn double_quoted(&self) -> impl Iterator<Item = (NodeId, Range<usize>)> {
+        let is_double = |node: &Node| {
+            matches!(
+                node.kind,
+                Kind::Scalar {
+                    style: ScalarStyle::DoubleQuoted,
+                    ..
+                }
+            )
+        };
+        let nodes = self.nodes.iter().enumerate();
+        nodes
+            .filter(move |(_, node)| is_double(node))
+            .map(|(number, node)| (NodeId(number), node.span.clone()))
+    }
+
     /// Every mapping of the text.
     pub(super) fn mappings(&self) -> impl Iterator<Item = &[(NodeId, NodeId)]> {
         self.nodes.iter().filter_map(|node| match &node.kind {
