@@ -2,7 +2,7 @@
 .PHONY: verify test control setup lint bench
 
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
-PROGRAMS = bwrap:bubblewrap curl:curl git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof \
+PROGRAMS = amtool:prometheus-alertmanager bwrap:bubblewrap curl:curl git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof \
 	nc:netcat-openbsd openssl:openssl promtool:prometheus ps:procps redis-server:redis-server \
 	shellcheck:shellcheck socat:socat zstd:zstd cc:gcc
 
