@@ -113,6 +113,14 @@ pub struct Config {
     pub base_url: Option<String>,
     /// The rule files, and how their links are written.
     pub rules: RuleConfig,
+    /// Globs of files with unit tests of rules, relative to the root.
+    pub rule_tests: Vec<String>,
+    /// Globs of Grafana dashboards, relative to the root.
+    pub dashboards: Vec<String>,
+    /// Patterns of metrics that others than the instance export.
+    pub other_metrics: Vec<String>,
+    /// Labels that Prometheus gives to every series that it scrapes.
+    pub target_labels: Vec<String>,
     /// Globs of files with results of tests, relative to the root.
     pub results: Vec<String>,
     /// The most clicks from any entry to a resolution.
@@ -177,6 +185,10 @@ struct Raw {
     url: Option<String>,
     runbook_query: Option<String>,
     foreign_links: rules::ForeignLinks,
+    rule_tests: Vec<String>,
+    dashboards: Vec<String>,
+    other_metrics: Vec<String>,
+    target_labels: Option<Vec<String>>,
     results: Vec<String>,
     max_clicks: Option<usize>,
     symptom_index: Option<PathBuf>,
@@ -249,6 +261,12 @@ impl Config {
             build_dir: root.join(toml.build.build_dir.unwrap_or_else(|| "book".into())),
             base_url,
             rules: links,
+            rule_tests: raw.rule_tests,
+            dashboards: raw.dashboards,
+            other_metrics: raw.other_metrics,
+            target_labels: raw
+                .target_labels
+                .unwrap_or_else(|| vec!["job".to_owned(), "instance".to_owned()]),
             results: raw.results,
             max_clicks: raw.max_clicks.unwrap_or(2),
             symptom_index: raw.symptom_index,

@@ -12,6 +12,7 @@ pub use state::State;
 pub use store::{Store, StoreError};
 pub use walk::{TurnRecord, WalkEnd, WalkRecord};
 
+use crate::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -265,6 +266,9 @@ pub struct Evidence {
     /// What the instance logged; `None` where nobody has asked.
     #[serde(default)]
     pub log: Option<Log>,
+    /// What the instance exported; empty where it did not answer, `None` where nobody has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
     /// Milliseconds from sandbox to sandbox.
     pub total_ms: u64,
 }

@@ -11,15 +11,18 @@
 //! `finding` do no I/O; only `run` starts a process; no arrow goes backwards; nothing here knows its first book.
 
 pub mod acceptance;
+pub mod alerting;
 pub mod book;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod dashboards;
 pub mod evidence;
 pub mod finding;
 pub mod fs_write;
 pub mod gameday;
 pub mod markdown;
+pub mod metrics;
 pub mod nav;
 pub mod page;
 pub mod plan;

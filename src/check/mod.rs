@@ -3,8 +3,11 @@
 mod acceptance;
 mod catalogue;
 mod danger;
+mod dashboards;
+mod drift;
 mod escalation;
 mod links;
+mod metrics;
 mod names;
 mod runbook_urls;
 mod trees;
@@ -12,7 +15,10 @@ mod waivers;
 
 pub use acceptance::failed;
 pub use catalogue::log_lines;
+pub use dashboards::dashboard_links;
+pub use drift::drift;
 pub use links::{alert_anchors, links};
+pub use metrics::metrics;
 pub use names::NAMES;
 pub use runbook_urls::runbook_urls;
 pub use trees::{escalation_target, walks_astray};

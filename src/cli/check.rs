@@ -6,6 +6,8 @@ use super::output::Output;
 use super::rule_files;
 use super::site::{self, Purpose};
 use super::{CliError, Exit};
+use crate::alerting::Alerting;
+use crate::check;
 use crate::evidence::Store;
 use crate::finding::Finding;
 use crate::report::Summary;
@@ -21,7 +23,7 @@ pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     let built = site::build(&opened, dest.path(), None, Purpose::Inspect)?;
     findings.extend(built.findings);
     let store = Store::load(&opened.config.state_dir());
-    findings.extend(catalogue(&opened, &store));
+    findings.extend(on_record(&opened, &store));
     let (edits, more, linked) = rule_files::plan(&opened, false, &[]);
     findings.extend(more);
     findings.extend(edits.iter().map(FileEdit::stale_finding));
@@ -42,7 +44,18 @@ pub(super) fn run(args: &BookArgs, output: &Output) -> Result<Exit, CliError> {
     })
 }
 
-/// The catalogue of log lines against what is on record.
-pub(super) fn catalogue(opened: &Opened, store: &Store) -> Vec<Finding> {
-    crate::check::log_lines(&opened.pages, &opened.config, store, &opened.plan.jobs)
+/// Log lines, metrics and what belongs to alerts, against what is on record.
+pub(super) fn on_record(opened: &Opened, store: &Store) -> Vec<Finding> {
+    let Opened {
+        pages,
+        config,
+        plan,
+        ..
+    } = opened;
+    let mut findings = check::log_lines(pages, config, store, &plan.jobs);
+    let (alerting, more) = Alerting::of(&opened.rules().0, config);
+    findings.extend(more);
+    findings.extend(check::metrics(&alerting, config, store, &plan.jobs));
+    findings.extend(check::drift(&alerting, pages, config));
+    findings
 }

@@ -59,6 +59,8 @@ pub(super) fn build(
         let (files, _) = opened.rules();
         findings.extend(check::runbook_urls(files, &site, &opened.pages, config));
     }
+    let (dashboards, _) = crate::dashboards::load(&config.root, &config.dashboards);
+    findings.extend(check::dashboard_links(&site, &dashboards, config));
     if purpose != Purpose::Inspect {
         let counted = keep_matrix(&matrix, config)?;
         let checked = match purpose {

@@ -35,7 +35,7 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
     if !executed.interrupted {
         let (arrived, walked) = summary.walked;
         findings.extend(crate::check::walks_astray(arrived, walked, &opened.config));
-        findings.extend(super::check::catalogue(&opened, &store));
+        findings.extend(super::check::on_record(&opened, &store));
         let (edits, more, linked) = rule_files::plan(&opened, false, &[]);
         findings.extend(more);
         findings.extend(edits.iter().map(FileEdit::stale_finding));

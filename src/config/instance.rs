@@ -34,6 +34,8 @@ pub struct Instance {
     pub log_all: Option<String>,
     /// Reads lines of its log and prints for each the number of its family, 0 for none.
     pub classify: Option<String>,
+    /// Prints its metrics in the Prometheus text format; names and labels are kept with the evidence.
+    pub metrics: Option<String>,
     /// Stores the data that every drill starts from.
     pub seed: Option<String>,
     /// Prints what a drill must not change.
@@ -65,6 +67,7 @@ struct Raw {
     log: Option<String>,
     log_all: Option<String>,
     classify: Option<String>,
+    metrics: Option<String>,
     seed: Option<String>,
     invariant: Option<String>,
     settle: Option<String>,
@@ -113,6 +116,7 @@ pub(super) fn read(
         log: raw.log,
         log_all: raw.log_all,
         classify: raw.classify,
+        metrics: raw.metrics,
         seed: raw.seed,
         invariant: raw.invariant,
         env: raw.env,

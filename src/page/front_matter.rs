@@ -22,6 +22,8 @@ pub struct FrontMatter {
     pub resolve_within: Option<Duration>,
     /// Alerts whose landing page this is.
     pub alerts: Vec<AlertRef>,
+    /// Why no alert leads to this issue.
+    pub no_alert: Option<(String, Place)>,
     /// Families of the error pattern catalogue.
     pub patterns: Vec<u32>,
     /// Capabilities of the instance that the page relies on.
@@ -67,6 +69,7 @@ const KEYS: &[&str] = &[
     "category",
     "issue",
     "needs",
+    "no-alert",
     "patterns",
     "resolve-within",
     "severity",
@@ -80,6 +83,7 @@ struct Raw {
     severity: Option<String>,
     resolve_within: Option<Spanned<String>>,
     alerts: Vec<Spanned<String>>,
+    no_alert: Option<Spanned<String>>,
     patterns: Vec<u32>,
     needs: Vec<String>,
     alone: bool,
@@ -138,6 +142,10 @@ fn read(raw: Raw, file: &Arc<SourceFile>, range: &Range<usize>) -> (FrontMatter,
         severity: raw.severity,
         resolve_within,
         alerts,
+        no_alert: raw.no_alert.map(|reason| {
+            let place = at(&reason.referenced);
+            (reason.value, place)
+        }),
         patterns: raw.patterns,
         needs: raw.needs,
         alone: raw.alone,

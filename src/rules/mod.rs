@@ -13,6 +13,7 @@ mod query;
 mod sections;
 mod sight;
 mod template;
+mod texts;
 mod url_form;
 mod yaml;
 
@@ -21,6 +22,7 @@ pub use document::{Alert, Reading, RuleFile, RunbookUrl};
 pub(crate) use matching::is_under;
 pub use matching::{AlertLink, Linked, Policy, plan, plan_removal};
 pub use query::{BrokenQuery, escaped_query};
+pub use texts::{RuleText, RuleTexts};
 pub use url_form::{BrokenForm, DEFAULT as DEFAULT_FORM, UrlForm};
 
 use crate::finding::Finding;

@@ -64,6 +64,7 @@ impl Drill<'_> {
                 "a diagnosis step did not do what the page says",
             ));
         }
+        super::metrics::take(self.instance, recorder)?;
         Ok(before)
     }
 
@@ -392,6 +393,7 @@ pub(super) fn stop(
     instance: Option<&Instance>,
     recorder: &mut Recorder<'_>,
 ) -> Result<Vec<String>, Failed> {
+    super::metrics::take(instance, recorder)?;
     recorder.begin(Stage::Stop);
     if let Some(command) = instance.and_then(|i| i.stop.as_deref())
         && let Err(words) = recorder.command(command)?

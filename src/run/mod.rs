@@ -11,6 +11,7 @@ mod expectation;
 mod game;
 mod leftovers;
 mod log;
+mod metrics;
 mod prelude;
 mod probe;
 mod processes;

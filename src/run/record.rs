@@ -9,6 +9,7 @@ use crate::evidence::{
 };
 use crate::finding::Finding;
 use crate::markdown::Exit;
+use crate::metrics::Metrics;
 use crate::page::{DEFAULT_TIMEOUT, Expectation, Step};
 use crate::source::Place;
 use std::path::Path;
@@ -133,6 +134,7 @@ pub(super) struct Recorded {
     pub(super) stages: Vec<StageRecord>,
     pub(super) walks: Vec<WalkRecord>,
     pub(super) log: Option<Log>,
+    pub(super) metrics: Option<Metrics>,
     /// Fences to rewrite.
     pub(super) blessings: Vec<Blessing>,
 }
@@ -142,6 +144,7 @@ pub(super) struct Recorder<'a> {
     pub(super) session: Session<'a>,
     pub(super) walks: Vec<WalkRecord>,
     pub(super) log: Option<Log>,
+    pub(super) metrics: Option<Metrics>,
     stages: Vec<StageRecord>,
     stage_start: Instant,
     bless: bool,
@@ -155,6 +158,7 @@ impl<'a> Recorder<'a> {
             blessings: Vec::new(),
             walks: Vec::new(),
             log: None,
+            metrics: None,
             session,
             stages: Vec::new(),
             stage_start: Instant::now(),
@@ -185,6 +189,7 @@ impl<'a> Recorder<'a> {
             stages: self.stages,
             walks: self.walks,
             log: self.log,
+            metrics: self.metrics,
             blessings: self.blessings,
         };
         (self.session, recorded)

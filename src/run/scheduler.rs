@@ -204,6 +204,7 @@ fn play<'a>(
         walks: Vec::new(),
         leftovers: Vec::new(),
         log: None,
+        metrics: None,
         total_ms: 0,
     };
     let mut blessings = Vec::new();
@@ -218,6 +219,7 @@ fn play<'a>(
         evidence.stages = recorded.stages;
         evidence.walks = recorded.walks;
         evidence.log = recorded.log;
+        evidence.metrics = recorded.metrics;
         blessings = recorded.blessings;
         ended
     };

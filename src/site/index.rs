@@ -14,7 +14,9 @@ use serde::Serialize;
 use std::path::Path;
 
 /// The names that may follow `runbook:`.
-const DIRECTIVES: &[&str] = &["criteria", "drills", "matrix", "symptoms", "walks"];
+const DIRECTIVES: &[&str] = &[
+    "alerts", "criteria", "drills", "matrix", "symptoms", "walks",
+];
 
 /// Directives that nobody will fill.
 pub fn unknown_directives(page: &Page) -> Vec<Finding> {
@@ -38,6 +40,7 @@ pub(super) fn replace_directives(page: &Page, view: &View<'_>, edits: &mut Edits
     for directive in &page.document.directives {
         let html = match directive.name.as_str() {
             DIRECTIVE => super::criteria::criteria_of(page, view, edits),
+            "alerts" => super::alerts::alerts(page, view),
             "symptoms" => symptoms(page, view),
             "drills" => drills(page, view),
             "matrix" => matrix(page, view),

@@ -9,6 +9,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
     let mut tera = Tera::default();
     tera.set_escape_fn(escape);
     tera.add_raw_templates([
+        ("alerts.html", include_str!("templates/alerts.html")),
         ("card.html", include_str!("templates/card.html")),
         ("criteria.html", include_str!("templates/criteria.html")),
         ("criterion.html", include_str!("templates/criterion.html")),

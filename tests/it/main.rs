@@ -9,6 +9,7 @@ mod acceptance;
 mod bad_input;
 mod book;
 mod catalogue;
+mod dashboards;
 mod drills;
 mod engram;
 mod escalation;
