@@ -6,6 +6,7 @@
 )]
 
 mod acceptance;
+mod alerts_config;
 mod bad_input;
 mod book;
 mod catalogue;
