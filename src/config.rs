@@ -1,9 +1,11 @@
 //! `book.toml`: the table `[preprocessor.runbook]` made into a [`Config`].
 
 mod instance;
+mod respond;
 mod rules;
 
 pub use instance::Instance;
+pub use respond::{Argv, RespondConfig};
 pub use rules::{ForeignLinks, RuleConfig};
 
 use crate::finding::{Finding, did_you_mean};
@@ -141,6 +143,8 @@ pub struct Config {
     pub strategies: Vec<String>,
     /// The service under test; `None` for a book whose blocks need none.
     pub instance: Option<Instance>,
+    /// How alerts are answered on the machine that has them.
+    pub respond: RespondConfig,
     /// `book.toml` itself, for findings.
     pub file: Arc<SourceFile>,
 }
@@ -199,6 +203,7 @@ struct Raw {
     headings: Headings,
     strategies: Vec<String>,
     instance: Option<toml::Table>,
+    respond: respond::Raw,
 }
 
 /// Why `book.toml` could not be used; shown like any finding, but the exit status is 2.
@@ -277,6 +282,7 @@ impl Config {
             headings: raw.headings,
             strategies: raw.strategies,
             instance: instance::read(file, raw.instance, profile)?,
+            respond: respond::read(file, raw.respond)?,
             file: Arc::clone(file),
         })
     }

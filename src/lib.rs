@@ -28,6 +28,7 @@ pub mod page;
 pub mod plan;
 pub mod preprocessor;
 pub mod report;
+pub mod respond;
 pub mod rules;
 pub mod run;
 pub mod site;

@@ -2,6 +2,7 @@
 
 use crate::markdown::duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Play an incident: a fault in a test instance, the book's site, and a shell
     Gameday(GamedayArgs),
+    /// Answer alerts: take Alertmanager's notifications, run the page's diagnostic script, keep the report
+    Respond(RespondArgs),
     /// Tell mdBook whether a renderer is supported
     #[command(hide = true)]
     Supports {
@@ -202,6 +205,23 @@ pub struct GamedayArgs {
     /// Show the score sheet over all game days
     #[arg(long)]
     pub scores: bool,
+}
+
+/// `respond`.
+#[derive(Debug, Clone, Args)]
+pub struct RespondArgs {
+    /// Which book.
+    #[command(flatten)]
+    pub book: BookArgs,
+    /// Where notifications are taken [default: `listen` in `book.toml`, or 127.0.0.1:9095]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Where reports are kept [default: `reports` in `book.toml`, or the book's `.runbook/respond`]
+    #[arg(long, value_name = "DIR")]
+    pub reports: Option<PathBuf>,
+    /// A file with the token that clients must show
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

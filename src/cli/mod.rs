@@ -11,6 +11,7 @@ mod gameday;
 mod open;
 mod output;
 mod protocol;
+mod respond;
 mod rule_files;
 mod site;
 mod test;
@@ -28,6 +29,7 @@ use crate::fs_write::{self, WriteError};
 use crate::gameday::ServeError;
 use crate::preprocessor::supports;
 use crate::report::{Summary, to_json, to_junit};
+use crate::respond::RespondError;
 use crate::run::{Played, SandboxError, StagingError};
 use crate::site::SiteError;
 use args::{Command, RunArgs};
@@ -87,6 +89,9 @@ pub enum CliError {
     /// The site cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The responder cannot start.
+    #[error(transparent)]
+    Respond(#[from] RespondError),
     /// What happens cannot be recorded.
     #[error("cannot record what happens")]
     Journal(#[source] io::Error),
@@ -106,7 +111,7 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Sandbox(_) => Exit::Machine,
-            Self::Busy(_) => Exit::Busy,
+            Self::Busy(_) | Self::Respond(RespondError::Busy(_)) => Exit::Busy,
             Self::Interrupted => Exit::Interrupted,
             _ => Exit::Usage,
         }
@@ -122,6 +127,7 @@ pub fn run(cli: &Cli, output: &mut Output) -> Result<Exit, CliError> {
         Some(Command::Alerts(args)) => alerts::run(args, output),
         Some(Command::Build(args)) => build::run(args, output),
         Some(Command::Gameday(args)) => gameday::run(args, output),
+        Some(Command::Respond(args)) => respond::run(args, output),
         Some(Command::Supports { renderer }) => Ok(if supports(renderer) {
             Exit::Good
         } else {
