@@ -162,7 +162,7 @@ impl Report {
         matches!(self.progress, Progress::Done | Progress::Interrupted)
     }
 
-    /// `EngramDown`-like names, each once, for lists.
+    /// The names of its alerts, each once, for lists.
     pub fn names(&self) -> String {
         let mut names: Vec<&str> = self.alerts.iter().map(AlertOf::name).collect();
         names.sort_unstable();

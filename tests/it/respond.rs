@@ -1,9 +1,14 @@
 //! The responder over real HTTP: what is run for which alert, and what is kept and served of it.
 
 use crate::book::{Book, mark};
-use crate::responder::{alert, book, firing, script, start, start_with};
+use crate::responder::{alert, answer, book, firing, script, start, start_with};
 use std::fs;
+use std::io::{BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_group_is_answered_once_until_it_fires_again() {
@@ -239,4 +244,151 @@ fn flags_take_the_place_of_keys_and_pages_may_have_their_own_script() {
         "common\n"
     );
     assert!(book.path(&format!("kept/{id}/report.json")).exists());
+}
+
+/// A program that is killed when it is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
+/// Whether the machine has Alertmanager; Debian names it differently than its makers.
+fn alertmanager() -> Option<Command> {
+    ["prometheus-alertmanager", "alertmanager"]
+        .into_iter()
+        .find(|name| {
+            let version = Command::new(name).arg("--version").output();
+            version.is_ok_and(|output| output.status.success())
+        })
+        .map(Command::new)
+}
+
+#[test]
+fn the_real_alertmanager_calls_and_calls_again_without_a_second_run() {
+    let mut command = alertmanager().expect("Debian's prometheus-alertmanager is missing");
+    let book = book("echo \"$ALERT_NAME\"; cat", "");
+    let responder = start(&book);
+    // As `alerts/alertmanager.yml`, only faster.
+    let config = format!(
+        "route:\n  receiver: r\n  group_by: [alertname]\n  group_wait: 0s\n  group_interval: 1s\n  repeat_interval: 1s\n\
+         receivers:\n- name: r\n  webhook_configs:\n  - url: http://{}/alerts\n    send_resolved: true\n    max_alerts: 0\n",
+        responder.address
+    );
+    book.write("am.yml", &config);
+    let port = free_port();
+    let log = fs::File::create(book.path("am.log")).unwrap();
+    let child = command
+        .current_dir(book.dir.path())
+        .args([
+            "--config.file=am.yml",
+            "--storage.path=am",
+            "--cluster.listen-address=",
+        ])
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stderr(log.try_clone().unwrap())
+        .stdout(log)
+        .spawn()
+        .unwrap();
+    let _alertmanager = Killed(child);
+    let api = format!("127.0.0.1:{port}");
+    let send = |ends: &str| {
+        let body = format!(
+            "[{{\"labels\":{{\"alertname\":\"Down\",\"severity\":\"critical\",\"space\":\"$(id)\"}},\"annotations\":{{\"runbook_url\":\"https://r.example/down.html\"}}{ends}}}]"
+        );
+        post(&api, "/api/v2/alerts", &body)
+    };
+    until(|| send("") == Some(200), || book.read("am.log"));
+    let ids = || -> Vec<String> {
+        let list = responder.get("/reports.json").body;
+        let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+        list.iter()
+            .map(|report| report["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    until(|| !ids().is_empty(), || book.read("am.log"));
+    let report = responder.done(&ids()[0]);
+    let output = report["runs"][0]["output"].as_str().unwrap();
+    assert!(output.starts_with("Down\n{\"version\":\"4\""), "{output}");
+    assert!(output.contains("\"space\":\"$(id)\""), "{output}");
+    assert_eq!(
+        report["alerts"][0]["fingerprint"].as_str().unwrap().len(),
+        16
+    );
+    // It repeats itself, and nothing runs anew.
+    let repeated = || responder.done(&ids()[0])["n_repeated"].as_u64() > Some(0);
+    until(repeated, || book.read("am.log"));
+    until(
+        || send(",\"endsAt\":\"2026-01-01T00:00:00Z\"") == Some(200),
+        || book.read("am.log"),
+    );
+    until(
+        || responder.done(&ids()[0])["resolved"].is_string(),
+        || book.read("am.log"),
+    );
+    assert_eq!(ids().len(), 1);
+    responder.metric("notifications_total{result=\"accepted\"} 1");
+}
+
+/// The status of an answer; `None` while nobody listens.
+fn post(address: &str, path: &str, body: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let length = body.len();
+    let text = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).ok()?;
+    Some(answer(&mut BufReader::new(stream)).status)
+}
+
+#[track_caller]
+fn until(holds: impl Fn() -> bool, log: impl Fn() -> String) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{}", log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What `alerts/` ships, held against the program: an address and flags that it really has.
+#[test]
+fn the_unit_and_the_receiver_fit_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let unit = fs::read_to_string(root.join("alerts/mdbook-runbook-respond.service")).unwrap();
+    let help = Book::new().run(&["respond", "--help"]).status(0).stdout;
+    let commands: Vec<&str> = unit
+        .lines()
+        .filter_map(|line| {
+            line.trim_start_matches('#')
+                .trim()
+                .strip_prefix("ExecStart=/")
+        })
+        .collect();
+    assert_eq!(commands.len(), 2);
+    for flag in commands
+        .iter()
+        .flat_map(|line| line.split(' '))
+        .filter(|word| word.starts_with("--"))
+    {
+        assert!(help.contains(flag), "no {flag} in\n{help}");
+    }
+    let config = fs::read_to_string(root.join("alerts/alertmanager.yml")).unwrap();
+    assert!(config.contains("\"http://127.0.0.1:9095/alerts\""));
+    assert!(help.contains("127.0.0.1:9095"));
+    // Of the programs of the book's table, all are among its scripts.
+    let toml = fs::read_to_string(root.join("book/book.toml")).unwrap();
+    let table = toml.split("[preprocessor.runbook.respond]").nth(1).unwrap();
+    for key in ["command", "bundle"] {
+        let line = table.lines().find(|line| line.starts_with(key)).unwrap();
+        let program = line.split('"').nth(1).unwrap();
+        assert!(root.join("scripts").join(program).exists(), "{program}");
+    }
 }
