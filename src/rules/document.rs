@@ -90,7 +90,7 @@ impl RuleFile {
             (Ok(tree), None) => Dialect::detect(tree, &sections),
             (Err(_), None) => Dialect::Prometheus,
         };
-        let sight = Sight::of(file, parsed.as_ref().ok());
+        let sight = Sight::of(file, &parsed);
         let (tree, findings) = match (parsed, &sight) {
             (_, Some(sight)) => (Tree::default(), vec![sight.finding(file)]),
             (Ok(tree), None) => {

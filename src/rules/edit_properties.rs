@@ -2,7 +2,7 @@
 
 use super::tests::OURS;
 use super::tests::{URL, link};
-use crate::rules::{RuleFile, plan};
+use crate::rules::{RuleFile, plan, plan_removal};
 use crate::source::SourceFile;
 use proptest::prelude::*;
 
@@ -63,6 +63,62 @@ fn file() -> impl Strategy<Value = String> {
         let mark = if mark { "\u{feff}" } else { "" };
         format!("{mark}{}", text.replace('\n', ending))
     })
+}
+
+/// A file, or the same rules as a Kubernetes resource, in a list, or in two documents of Mimir.
+fn any_file() -> impl Strategy<Value = String> {
+    (file(), 0..4).prop_map(|(text, shape)| {
+        let bare = text.trim_start_matches('\u{feff}');
+        let below = |head: &str, indent: &str| {
+            let lines = bare.split_inclusive('\n').map(|line| {
+                let is_empty = line.trim().is_empty();
+                format!("{}{line}", if is_empty { "" } else { indent })
+            });
+            format!("{head}{}", lines.collect::<String>())
+        };
+        let kind = "apiVersion: m/v1\nkind: PrometheusRule\nspec:\n";
+        match shape {
+            0 => text,
+            1 => below(kind, "  "),
+            2 => {
+                let item = kind.replace('\n', "\n  ");
+                let head = format!("apiVersion: v1\nkind: List\nitems:\n- {}", item.trim_end());
+                below(&format!("{head}\n"), "    ")
+            }
+            _ => {
+                let end = if bare.ends_with('\n') { "" } else { "\n" };
+                format!("namespace: a\n{bare}{end}--- # second\nnamespace: b\n{bare}")
+            }
+        }
+    })
+}
+
+/// What a text says to an independent reader, with no link of any alert and no empty annotations.
+fn all_data(text: &str) -> Vec<serde_json::Value> {
+    fn strip(value: &mut serde_json::Value) {
+        if let Some(items) = value.as_array_mut() {
+            items.iter_mut().for_each(strip);
+        } else if let Some(map) = value.as_object_mut() {
+            if map.contains_key("alert") {
+                let mut annotations = map.remove("annotations").unwrap_or_default();
+                if let Some(map) = annotations.as_object_mut() {
+                    map.remove("runbook_url");
+                }
+                if annotations.as_object().is_some_and(|map| !map.is_empty()) {
+                    map.insert("annotations".to_owned(), annotations);
+                }
+            }
+            map.values_mut().for_each(strip);
+        }
+    }
+    let text = text.trim_start_matches('\u{feff}');
+    let mut data: Vec<serde_json::Value> = serde_saphyr::from_multiple(text).unwrap();
+    data.iter_mut().for_each(strip);
+    data
+}
+
+fn read(text: &str) -> RuleFile {
+    RuleFile::parse(&SourceFile::new("a.yml", text)).0
 }
 
 /// Whether `new` is `old` with whole pieces put in, or the values of `runbook_url` replaced.
@@ -143,8 +199,47 @@ proptest! {
     }
 
     #[test]
+    fn links_come_and_go_in_every_shape_of_file(text in any_file()) {
+        let file = read(&text);
+        prop_assume!(file.loads);
+        let had_nothing = file.alerts.iter().any(|alert| {
+            let annotations = file.tree.own(alert.rule, "annotations");
+            annotations.is_some_and(|(_, value)| file.tree.is_null(value))
+        });
+        let had_links = file.alerts.iter().any(|alert| alert.runbook_url.is_some());
+        let (edits, findings, linked) = plan(&[file], &[link()], OURS);
+        let is_refused = findings.iter().any(|one| one.check == "rule-file-not-editable");
+        let Some(edit) = edits.first() else {
+            prop_assert!(is_refused || links(&text).len() == linked.right);
+            return Ok(());
+        };
+        prop_assert!(!is_refused);
+        let new = &edit.new_text;
+        prop_assert_eq!(all_data(&text), all_data(new));
+        prop_assert!(is_only_links(&text, new), "{}\n{}", text, new);
+        prop_assert!(links(new).iter().all(|url| url == URL));
+        let (again, _, linked) = plan(&[read(new)], &[link()], OURS);
+        prop_assert!(again.is_empty());
+        prop_assert_eq!(linked.right, links(new).len());
+        let (edits, findings) = plan_removal(&[read(new)], OURS);
+        prop_assert_eq!(edits.is_empty(), !findings.is_empty());
+        let Some(edit) = edits.first() else {
+            return Ok(());
+        };
+        let bare = &edit.new_text;
+        prop_assert_eq!(all_data(&text), all_data(bare));
+        prop_assert!(read(bare).alerts.iter().all(|alert| alert.runbook_url.is_none()));
+        // An `annotations:` that was nothing goes with its only link.
+        if !had_links && !had_nothing {
+            prop_assert_eq!(&text, bare);
+        }
+        prop_assert!(plan_removal(&[read(bare)], OURS).0.is_empty());
+    }
+
+    #[test]
     fn no_text_makes_us_panic(text in "(groups:|- |rules:|alert: A|\n|  |\r|annotations:|[\\[\\]{},:&*|>'\"é#?!]|up|expr: ){0,40}") {
         let (file, _) = RuleFile::parse(&SourceFile::new("a.yml", text.as_str()));
-        let _ = plan(&[file], &[link()], OURS);
+        let _ = plan(&[file.clone()], &[link()], OURS);
+        let _ = plan_removal(&[file], OURS);
     }
 }

@@ -3,7 +3,7 @@
 //! Such a text is not YAML before it is rendered, or says something else then, so no edit of it can
 //! be proven; its alerts are named by sight.
 
-use super::yaml::{Kind, Tree};
+use super::yaml::{Broken, Kind, Tree};
 use crate::finding::Finding;
 use crate::source::{Place, SourceFile};
 use std::collections::BTreeSet;
@@ -24,19 +24,22 @@ const HELM: [&str; 5] = [".Values", ".Release", ".Chart", ".Capabilities", ".Fil
 
 impl Sight {
     /// Looks for an action outside of strings, and for Helm's objects anywhere; nothing for a text
-    /// that is no template. Without a tree the text is not YAML.
-    pub(super) fn of(file: &Arc<SourceFile>, tree: Option<&Tree>) -> Option<Self> {
+    /// that is no template.
+    pub(super) fn of(file: &Arc<SourceFile>, parsed: &Result<Tree, Broken>) -> Option<Self> {
         let text = file.text();
         // YAML takes an action that is a value for a mapping whose key is a mapping.
-        let values = tree
-            .map(|tree| double_braces(text, tree))
-            .unwrap_or_default();
+        let values = match parsed {
+            Ok(tree) => double_braces(text, tree),
+            Err(_) => BTreeSet::new(),
+        };
         let action = actions(text).find(|action| {
             let inner = &text[action.clone()];
             HELM.iter().any(|object| has_word(inner, object))
-                || match tree {
-                    Some(_) => values.contains(&action.start),
-                    None => stands_alone(text, action.start),
+                || match parsed {
+                    Ok(_) => values.contains(&action.start),
+                    Err(broken) => {
+                        stands_alone(text, action.start) && breaks(file, action.start, broken.at)
+                    }
                 }
         })?;
         let lines = text.lines().zip(1..);
@@ -70,6 +73,13 @@ impl Sight {
         }
         finding
     }
+}
+
+/// Whether an action can be what a parser stumbled over: it stands there, or right before. Others
+/// may well be lines of a block scalar.
+fn breaks(file: &SourceFile, action: usize, at: usize) -> bool {
+    let [action, at] = [action, at].map(|at| file.line_column(at).0);
+    (action..=action + 2).contains(&at)
 }
 
 /// Where `{{` begins two mappings, one the first key of the other.
@@ -174,7 +184,19 @@ mod tests {
             &format!("{{% for x in y %}}\n{RULE}{{% endfor %}}\n"),
             Some(("a.yml:1:1", &["A"])),
         );
+        case(
+            &format!("{{{{- if .on }}}}\n{RULE}{{{{- end }}}}\n"),
+            Some(("a.yml:1:1", &["A"])),
+        );
+        case(
+            &format!(
+                "{RULE}    {{{{- with .labels }}}}\n    labels: {{{{ . }}}}\n    {{{{- end }}}}\n"
+            ),
+            Some(("a.yml:6:5", &["A"])),
+        );
         // Broken for another reason.
+        let block = "    annotations:\n      a: |\n        {{ $value }}\n      b: x\n      c: d\n      e: 'f\n";
+        case(&format!("{RULE}{block}"), None);
         case(
             &format!("{RULE}    annotations: {{a: '{{{{ $value }}}}'\n"),
             None,
