@@ -117,9 +117,10 @@ fn has_logql(tree: &Tree, group: NodeId) -> bool {
 /// Whether a text is `LogQL` and cannot be `PromQL`: a selector in braces, and a pipe, or a text
 /// right behind `!=` or `!~`, outside of quotes and comments.
 fn is_logql(text: &str) -> bool {
-    if !text.contains('{') || promql::check(text).is_ok() {
-        return false;
-    }
+    text.contains('{') && has_pipe(text) && promql::check(text).is_err()
+}
+
+fn has_pipe(text: &str) -> bool {
     let (mut quote, mut braces, mut in_comment) = (None, 0_usize, false);
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {

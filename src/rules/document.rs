@@ -118,6 +118,18 @@ impl RuleFile {
     }
 }
 
+/// What an edit of a file can change: its tree and its alerts, and whether a key stands twice.
+/// Values are not judged: where they are those of a file that loads, so is their verdict.
+pub(super) fn reread(old: &RuleFile, text: String) -> Option<(Tree, Vec<Alert>)> {
+    let file = SourceFile::new(old.file.path(), text);
+    let tree = Tree::parse(file.text()).ok()?;
+    if tree.has_duplicate_keys() {
+        return None;
+    }
+    let alerts = alerts(&file, &tree, &sections(&tree), &old.annotation);
+    Some((tree, alerts))
+}
+
 /// A rule of a file, alerting or recording.
 pub(super) struct Rule {
     pub(super) id: NodeId,

@@ -4,6 +4,7 @@
 //! intended change is refused.
 
 use super::proof::{apply, proven};
+use super::template;
 use super::yaml::{Kind, NodeId, Tree};
 use super::{Alert, FileEdit, FirstChange, RuleFile};
 use crate::finding::Finding;
@@ -415,6 +416,9 @@ impl<'a> Locator<'a> {
     fn quoted(&self, url: &str) -> Result<String, Refusal> {
         if url.chars().any(char::is_control) {
             return Err(Refusal::new("the address has a control character"));
+        }
+        if template::check(url).is_err() {
+            return Err(Refusal::new("the address has a template that is broken"));
         }
         if self.is_json {
             return Ok(format!(

@@ -1,8 +1,8 @@
 //! Proof of an edit: read the new text again, and compare all that it says with the old.
 
+use super::document::reread;
 use super::edit::{Planned, Splice, Wanted};
-use super::{Reading, RuleFile};
-use crate::source::SourceFile;
+use super::{Alert, RuleFile};
 
 /// After so many rules that cannot be edited, others are refused along with their neighbours.
 const MOST_REFUSED: usize = 20;
@@ -35,15 +35,13 @@ pub(super) fn proven<'a>(
 /// Whether the new text holds the old data and these links, and would not be edited again.
 fn is_proven(file: &RuleFile, planned: &[Planned<'_>]) -> bool {
     let text = apply(file.file.text(), planned);
-    let reading = Reading {
-        annotation: file.annotation.clone(),
-        dialect: Some(file.dialect),
+    let Some((tree, alerts)) = reread(file, text) else {
+        return false;
     };
-    let (new, _) = RuleFile::read(&SourceFile::new(file.file.path(), text), &reading);
-    if !new.loads || new.alerts.len() != file.alerts.len() {
+    if alerts.len() != file.alerts.len() {
         return false;
     }
-    let (mut before, mut after) = (file.tree.facts(), new.tree.facts());
+    let (mut before, mut after) = (file.tree.facts(), tree.facts());
     for Planned { wanted, .. } in planned {
         let annotations = format!("{}/annotations", wanted.alert.way);
         let link = format!("{annotations}/{}", file.annotation);
@@ -61,12 +59,12 @@ fn is_proven(file: &RuleFile, planned: &[Planned<'_>]) -> bool {
             }
         }
     }
-    before == after && links_are_as_planned(file, &new, planned)
+    before == after && links_are_as_planned(file, &alerts, planned)
 }
 
-fn links_are_as_planned(old: &RuleFile, new: &RuleFile, planned: &[Planned<'_>]) -> bool {
+fn links_are_as_planned(old: &RuleFile, new: &[Alert], planned: &[Planned<'_>]) -> bool {
     let mut planned = planned.iter().peekable();
-    old.alerts.iter().zip(&new.alerts).all(|(old, new)| {
+    old.alerts.iter().zip(new).all(|(old, new)| {
         let is_planned = planned.next_if(|one| one.wanted.alert.way == old.way);
         let is = new.runbook_url.as_ref().map(|url| url.value.as_str());
         let should = match is_planned {

@@ -200,6 +200,15 @@ impl Tree {
         matches!(&self.node(key).kind, Kind::Scalar { value, style: ScalarStyle::Plain } if value == "<<")
     }
 
+    /// Whether a key stands twice in one mapping.
+    pub(super) fn has_duplicate_keys(&self) -> bool {
+        self.mappings().any(|pairs| {
+            let mut seen = BTreeSet::new();
+            let names = pairs.iter().filter_map(|(key, _)| self.scalar(*key));
+            names.into_iter().any(|name| !seen.insert(name))
+        })
+    }
+
     /// Every scalar in double quotes, and its bytes.
     pub(super) fn double_quoted(&self) -> impl Iterator<Item = (NodeId, Range<usize>)> {
         let is_double = |node: &Node| {
