@@ -4,7 +4,8 @@
 //! book ─▶ markdown ─▶ page ─▶ tree ─▶ plan ─▶ run ─▶ evidence ─▶ site
 //!                       │                                          ▲
 //!                       ├─▶ nav (click matrix) ────────────────────┤
-//!                       └─▶ rules (runbook_url) ───────────────────┘
+//!                       └─▶ rules (runbook_url) ─▶ alerting ───────┘
+//!                                 dashboards, metrics ─▲
 //! ```
 //!
 //! Invariants, each with a test in `tests/it/tidy.rs`: `markdown`, `page`, `tree`, `plan` and

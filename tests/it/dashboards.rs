@@ -85,8 +85,8 @@ fn what_is_exported_is_proved_and_shown() {
     let page = book.read("book/alerts.html");
     for text in [
         "1 alerts lead to 1 pages and watch 2 metrics; 2 panels",
-        "<code>Down</code><br>page</td><td><a href=\"down.html\">Down</a>",
-        "<code>toy_up</code><br><code>toy_fault</code></td><td>Board: State</td>",
+        "<code>Down</code><br>page<br><a href=\"down.html\">Down</a>",
+        "<code>toy_up</code> <code>toy_fault</code><br>Board: State</td>",
         "fires 1<br>silent 1<br>resolves 1",
         "whole",
     ] {
