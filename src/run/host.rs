@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -74,10 +75,14 @@ pub struct HostRun {
 
 /// Orphans of the programs come to this process from now on, so that none gets away.
 pub fn become_reaper() -> io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(
-        rustix::process::getpid(),
-    ))?)
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    REAPS.store(true, Ordering::Relaxed);
+    Ok(())
 }
+
+/// Whether children that nobody here waits for are orphans of our programs. In a process that has
+/// not asked for orphans they are somebody else's, who would miss their end.
+static REAPS: AtomicBool = AtomicBool::new(false);
 
 /// The file that a program's name means: itself where it is absolute, else the first on PATH.
 pub fn find_program(program: &str) -> Option<PathBuf> {
@@ -204,7 +209,9 @@ impl HostProgram<'_> {
                     found |= killed.insert(orphan);
                 }
                 // Those that have ended are nobody else's to wait for.
-                let _ = waitpid(Pid::from_raw(orphan), WaitOptions::NOHANG);
+                if REAPS.load(Ordering::Relaxed) {
+                    let _ = waitpid(Pid::from_raw(orphan), WaitOptions::NOHANG);
+                }
             }
             drop(ours);
             if !found {
