@@ -63,11 +63,7 @@ if [ -n "$since" ]; then
   since_utc=$(TZ=UTC0 date -d "$since" +%Y-%m-%dT%H:%M:%S 2>/dev/null) ||
     usage_error "--since takes a time such as '1 hour ago', not $since"
 fi
-if [ -n "$output" ]; then
-  [ -d "$(dirname -- "$output")" ] || usage_error "the directory of $output does not exist"
-  # Renaming over /dev/stdout would replace it.
-  if [ -e "$output" ] && [ ! -f "$output" ]; then usage_error "$output is not a regular file"; fi
-fi
+[ -z "$output" ] || require_report_file "$output"
 need awk
 for file in "$here/analyze_logs.awk" "$here/log_patterns.tsv"; do
   [ -r "$file" ] || fail "$file is missing" 'install it beside this script'
@@ -103,7 +99,6 @@ done
 [ "$n_stdin" -le 1 ] || usage_error 'standard input can be read once'
 
 work=$(mktemp -d) || fail 'cannot make a temporary directory' "free some space in ${TMPDIR:-/tmp}"
-report_part=''
 trap 'rm -rf -- "$work" ${report_part:+"$report_part"}' EXIT
 
 # One log. Of several each must end with a line end, or its last line and the next log's first would be one.
@@ -160,12 +155,7 @@ fi
 exit_status=${ends[1]}
 
 cat "$work/report"
-if [ -n "$output" ]; then
-  if ! report_part=$(mktemp -- "$output.XXXXXX") || ! cat "$work/report" >"$report_part" ||
-    ! chmod "$(printf '%o' $((0666 & ~$(umask))))" "$report_part" || ! mv -f -T -- "$report_part" "$output"; then
-    warn "the report could not be written to $output"
-    [ "$exit_status" -ge "$EXIT_WARNING" ] || exit_status=$EXIT_WARNING
-  fi
-  report_part=''
+if [ -n "$output" ] && ! write_report "$work/report" "$output" && [ "$exit_status" -lt "$EXIT_WARNING" ]; then
+  exit_status=$EXIT_WARNING
 fi
 exit "$exit_status"
