@@ -27,7 +27,7 @@ pub(super) fn check(page: &Page) -> Vec<Finding> {
 }
 
 /// The first destructive command of a script.
-fn destructive(code: &str) -> Option<&str> {
+pub fn destructive(code: &str) -> Option<&str> {
     code.lines()
         .map(str::trim_start)
         .filter(|line| !line.starts_with('#'))

@@ -15,6 +15,7 @@ mod waivers;
 
 pub use acceptance::failed;
 pub use catalogue::log_lines;
+pub use danger::destructive;
 pub use dashboards::dashboard_links;
 pub use drift::drift;
 pub use links::{alert_anchors, links};

@@ -1,5 +1,6 @@
 //! The head of an issue page: what it is about, how sure it is, where to go.
 
+use super::evidence_view;
 use super::page_view::{State, View};
 use super::template::fill;
 use super::text::{relative, time};
@@ -12,10 +13,17 @@ struct Card<'a> {
     severity: Option<&'a str>,
     category: Option<&'a str>,
     target: String,
-    alerts: Vec<&'a str>,
+    alerts: Vec<AlertLink<'a>>,
     resolution: Option<&'a str>,
     patterns: Vec<Pattern<'a>>,
+    verified: String,
     causes: Vec<CauseLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct AlertLink<'a> {
+    name: &'a str,
+    href: Option<String>,
 }
 
 /// A family of the log catalogue.
@@ -30,6 +38,8 @@ struct CauseLine<'a> {
     name: &'a str,
     id: Option<&'a str>,
     mark: Mark,
+    time: Option<String>,
+    transcript: Option<String>,
 }
 
 /// How a state is shown.
@@ -45,10 +55,22 @@ pub(super) struct Mark {
 pub(super) fn card(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
     let front_matter = &page.front_matter;
     let target = u64::try_from(issue.resolve_within.as_millis()).unwrap_or(u64::MAX);
-    let causes = issue.causes.iter().map(|cause| CauseLine {
-        name: &cause.name,
-        id: cause.id.as_deref(),
-        mark: mark(&view.state(page, cause)),
+    let causes = issue.causes.iter().map(|cause| {
+        let state = view.state(page, cause);
+        CauseLine {
+            name: &cause.name,
+            id: cause.id.as_deref(),
+            mark: mark(&state),
+            time: state
+                .evidence()
+                .filter(|_| state.is_good())
+                .map(evidence_view::speed),
+            transcript: None,
+        }
+    });
+    let alerts = front_matter.alerts.iter().map(|alert| AlertLink {
+        name: &alert.name,
+        href: alerts_page(page, view),
     });
     let card = Card {
         number: issue.number,
@@ -58,16 +80,44 @@ pub(super) fn card(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
             .as_ref()
             .map(|(name, _)| name.as_str()),
         target: minutes(target),
-        alerts: front_matter
-            .alerts
-            .iter()
-            .map(|alert| alert.name.as_str())
-            .collect(),
+        alerts: alerts.collect(),
         resolution: issue.resolution_id.as_deref(),
         patterns: patterns(page, view),
+        verified: verified(page, issue, view),
         causes: causes.collect(),
     };
     fill("card.html", &card)
+}
+
+/// How many causes are proved as the page is now, since when, and against what.
+fn verified(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
+    let states = issue.causes.iter().map(|cause| view.state(page, cause));
+    let good: Vec<_> = states
+        .filter_map(|state| match state {
+            State::Verified(evidence) => Some(evidence),
+            _ => None,
+        })
+        .collect();
+    let Some(last) = good.iter().max_by_key(|evidence| &evidence.finished_at) else {
+        return "never as it stands here".to_owned();
+    };
+    let version = last.instance_version.as_deref();
+    let against = version.map_or_else(String::new, |version| format!(", against {version}"));
+    let when = evidence_view::when(last);
+    match issue.causes.len() {
+        1 => format!("{when}{against}"),
+        all => format!("{when}, {} of {all} causes{against}", good.len()),
+    }
+}
+
+/// The chapter that lists all alerts.
+fn alerts_page(page: &Page, view: &View<'_>) -> Option<String> {
+    let lists = |own: &&Page| {
+        let directives = &own.document.directives;
+        directives.iter().any(|it| it.name == "alerts")
+    };
+    let own = view.pages.iter().find(lists)?;
+    Some(relative(&page.html_path(), &own.html_path()))
 }
 
 /// The families that the page names, as far as the book has a catalogue.

@@ -1,6 +1,7 @@
 //! What is added to the pages, and the site as it is built.
 
 mod alerts;
+mod block;
 mod build;
 mod card;
 mod criteria;

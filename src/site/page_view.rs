@@ -82,6 +82,21 @@ impl Edits {
     }
 }
 
+/// One idea each.
+const STYLES: &[&str] = &[
+    include_str!("assets/runbook.css"),
+    include_str!("assets/blocks.css"),
+    include_str!("assets/print.css"),
+];
+
+/// In the order in which they need each other.
+const SCRIPTS: &[&str] = &[
+    include_str!("assets/blocks.js"),
+    include_str!("assets/copy.js"),
+    include_str!("assets/danger.js"),
+    include_str!("assets/print.js"),
+];
+
 /// The chapter as it goes to the renderer.
 pub fn render(page: &Page, view: &View<'_>) -> String {
     let text = page.document.file.text();
@@ -115,9 +130,9 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         || !page.document.directives.is_empty()
     {
         result.push_str("\n\n<style>\n");
-        result.push_str(include_str!("assets/runbook.css"));
+        result.push_str(&STYLES.concat());
         result.push_str("</style>\n\n<script>\n");
-        result.push_str(include_str!("assets/runbook.js"));
+        result.push_str(&SCRIPTS.concat());
         result.push_str("</script>\n");
     }
     result

@@ -23,6 +23,19 @@ pub(super) fn escape(text: &str) -> String {
     safe
 }
 
+/// Text for HTML on one line that a browser shows to the letter, control characters too.
+pub(super) fn to_the_letter(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + text.len() / 8);
+    for c in text.chars() {
+        if c.is_ascii_control() || matches!(c, '&' | '<' | '>' | '"' | '\'' | '{') {
+            safe.push_str(&format!("&#{};", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
 /// The relative address of one page of the site from another.
 pub(super) fn relative(from: &Path, to: &Path) -> String {
     let from: Vec<_> = from

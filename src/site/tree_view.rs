@@ -100,7 +100,7 @@ impl Drawn<'_> {
     fn body(&mut self, branch: &Branch, link: Option<&Range<usize>>) {
         for part in &branch.body {
             let text = match part {
-                Part::Block(index) => fences::shown(&self.page.document.blocks[*index]),
+                Part::Block(index) => fences::shown(self.page, *index),
                 Part::Markdown(span) => self.markdown(span, link),
             };
             self.text.push_str(text.trim_end());

@@ -19,6 +19,7 @@ mod gameday;
 mod gameday_bot;
 mod hostile;
 mod interrupt;
+mod issue_page;
 mod messages;
 mod redis;
 mod respond;

@@ -1,0 +1,102 @@
+//! Issue pages as an operator sees them: the card, the blocks, their output, their warnings.
+
+use crate::book::Book;
+use scraper::{ElementRef, Html, Selector};
+
+const ISSUE: &str = "---\nissue: 1\nseverity: SEV1\nalerts: [DownAlert]\n---\n# Down\n\n## Symptoms\n\n- it is down\n\n\
+## Diagnosis\n\n1. Look:\n   ```bash\n   cat <<-'end' | tr a b\n   \ta <b> & \"c\" {{#include x}}\n\n   \tend\n   ```\n   ```text {output}\n   b <b> [..]\n   ...\n   ```\n2. And a session:\n\n   ```console\n   $ echo one \\\n   > two\n   one two\n   $ echo three\n   three\n   ```\n\n\
+## Resolution {#resolution}\n\n### Off {#off}\n\n```bash {danger}\nrm -f /var/off\n```\n```text {output}\n```\n\n\
+## Verification\n\n```bash\ntest ! -e /var/off\n```\n\n## Drill\n\n### Off\n\n```bash\ntouch /var/off\n```\n";
+
+fn built(page: &str) -> Html {
+    let book = Book::new()
+        .toml("[preprocessor.runbook]\nrun = \"never\"\n")
+        .page("issues/down.md", page);
+    book.run(&["build"]).status(0);
+    Html::parse_document(&book.read("book/issues/down.html"))
+}
+
+fn select<'a>(html: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
+    html.select(&Selector::parse(selector).unwrap()).collect()
+}
+
+fn text(element: ElementRef<'_>) -> String {
+    element.text().collect()
+}
+
+/// What the copy button takes.
+fn copied(pre: ElementRef<'_>) -> String {
+    match pre.value().attr("data-copy") {
+        Some(typed) => typed.to_owned(),
+        None => text(
+            pre.select(&Selector::parse("code").unwrap())
+                .next()
+                .unwrap(),
+        ),
+    }
+}
+
+#[test]
+fn each_block_has_its_number_and_the_text_that_was_executed() {
+    let html = built(ISSUE);
+    let blocks = select(&html, "pre[data-step]");
+    let copied: Vec<String> = blocks.iter().map(|pre| copied(*pre)).collect();
+    assert_eq!(
+        copied,
+        [
+            "cat <<-'end' | tr a b\n\ta <b> & \"c\" {{#include x}}\n\n\tend\n",
+            "echo one \\\ntwo\necho three\n",
+            "rm -f /var/off\n",
+            "test ! -e /var/off\n",
+            "touch /var/off\n",
+        ]
+    );
+    let numbers: Vec<_> = blocks
+        .iter()
+        .map(|pre| pre.value().attr("data-step"))
+        .collect();
+    assert_eq!(
+        numbers,
+        [Some("1"), Some("2"), Some("3"), Some("4"), Some("5")]
+    );
+    // A session is shown as it was written.
+    assert!(text(blocks[1]).contains("$ echo one \\\n> two\none two\n"));
+}
+
+#[test]
+fn output_is_folded_under_its_block() {
+    let html = built(ISSUE);
+    let outputs = select(&html, "details.rb-expected[open]");
+    assert_eq!(outputs.len(), 2);
+    let first: String = text(outputs[0]);
+    assert!(first.contains("b <b> [..]\n...\n"), "{first}");
+    assert!(
+        first.contains("stands for any lines, [..] for anything"),
+        "{first}"
+    );
+    assert!(!text(outputs[1]).contains("stands for"));
+    // Both stand in the list item of their block, or at the top level.
+    assert_eq!(select(&html, "main li > details.rb-expected").len(), 1);
+    assert_eq!(select(&html, "main > details.rb-expected").len(), 1);
+}
+
+#[test]
+fn a_destructive_block_says_what_it_runs_and_what_is_lost() {
+    let html = built(&ISSUE.replace("{danger}", "{danger loss=\"the <last> minute\"}"));
+    let warnings = select(&html, "pre[data-cause=off] > .rb-warning");
+    assert_eq!(warnings.len(), 1);
+    let warning = text(warnings[0]);
+    assert!(warning.contains("It runs rm."), "{warning}");
+    assert!(
+        warning.contains("It loses data: the <last> minute"),
+        "{warning}"
+    );
+    assert_eq!(select(&built(ISSUE), "pre:has(> .rb-warning)").len(), 1);
+}
+
+#[test]
+fn steps_of_an_operator_can_be_ticked_and_those_of_a_drill_cannot() {
+    let html = built(ISSUE);
+    assert_eq!(select(&html, "pre[data-step] .rb-tick input").len(), 4);
+    assert_eq!(select(&html, ".rb-drill .rb-tick").len(), 0);
+}
