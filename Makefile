@@ -1,10 +1,10 @@
 # The two commands that do everything; both install missing Debian packages and say so.
-.PHONY: verify test control setup lint bench
+.PHONY: verify test control setup lint bench axe browser
 
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
-PROGRAMS = amtool:prometheus-alertmanager bwrap:bubblewrap curl:curl git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof \
-	nc:netcat-openbsd openssl:openssl promtool:prometheus ps:procps redis-server:redis-server \
-	shellcheck:shellcheck socat:socat zstd:zstd cc:gcc
+PROGRAMS = amtool:prometheus-alertmanager bwrap:bubblewrap chromedriver:chromium-driver chromium:chromium curl:curl \
+	git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof nc:netcat-openbsd npm:npm openssl:openssl promtool:prometheus \
+	ps:procps redis-server:redis-server shellcheck:shellcheck socat:socat zstd:zstd cc:gcc
 
 setup:
 	@missing=""; for pair in $(PROGRAMS); do \
@@ -25,6 +25,18 @@ test: setup
 	tests/tap.sh runbook '' cargo test --locked --no-fail-fast -p mdbook-runbook
 	tests/tap.sh engram engram/ cargo test --locked --no-fail-fast -p engram-testbed
 	bash tests/scripts/run.sh
+	$(MAKE) browser
+
+# The rules of accessibility that the site is held to, as a program: pinned, with its checksum, in tests/browser.
+axe:
+	@cmp -s tests/browser/package-lock.json target/axe/package-lock.json && test -d target/axe/node_modules/axe-core || { \
+	  mkdir -p target/axe && cp tests/browser/package.json tests/browser/package-lock.json target/axe/ && \
+	  npm ci --prefix target/axe --ignore-scripts --no-audit --no-fund; }
+
+# The site in headless Chromium.
+browser: setup axe
+	cargo build --release --locked --workspace
+	MDBOOK_RUNBOOK="$(CURDIR)/target/release/mdbook-runbook" tests/tap.sh browser '' cargo test --locked -p runbook-browser
 
 # No fault goes away by itself, or by the resolution of another cause of its page. After `make verify`.
 control: setup

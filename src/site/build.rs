@@ -2,6 +2,7 @@
 
 use crate::book::{BookError, chain, load_mdbook};
 use crate::config::Config;
+use crate::fs_write::WriteError;
 use crate::preprocessor::Runbook;
 use mdbook_html::HtmlHandlebars;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ pub enum SiteError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of the site cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// Builds the HTML of the book into `dest`; other renderers of `book.toml` are left to mdBook.
@@ -37,5 +41,7 @@ pub fn build(config: &Config, dest: &Path, runbook: Runbook) -> Result<PathBuf, 
     book.execute_build_process(&HtmlHandlebars::new())
         .map_err(|error| SiteError::Build(chain(&error)))?;
     // Where the book has a second renderer, mdBook gives each a folder of its own.
-    Ok(book.build_dir_for("html"))
+    let root = book.build_dir_for("html");
+    super::access::apply(&root)?;
+    Ok(root)
 }

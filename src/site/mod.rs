@@ -1,5 +1,6 @@
 //! What is added to the pages, and the site as it is built.
 
+mod access;
 mod alerts;
 mod block;
 mod build;

@@ -1,0 +1,51 @@
+//! The site as an operator meets it: built by the program, served with a strict policy, driven in
+//! headless Chromium by real clicks and keys.
+//!
+//! One browser serves all tests, one after the other, each in a tab of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod axe;
+mod chromium;
+mod clicks;
+mod copy;
+mod serve;
+mod site;
+mod tab;
+mod world;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::ExitCode;
+use std::sync::Arc;
+use world::{Test, World};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // There is one browser, and what a test measures must not depend on another.
+    arguments.test_threads = Some(1);
+    let tests: Vec<(&str, Test)> = [axe::TESTS, clicks::TESTS, copy::TESTS].concat();
+    if arguments.list {
+        let trials = tests.iter().map(|(name, _)| Trial::test(*name, || Ok(())));
+        return libtest_mimic::run(&arguments, trials.collect()).exit_code();
+    }
+    let world = Arc::new(World::start());
+    let trials = tests
+        .into_iter()
+        .map(|(name, test)| {
+            let world = Arc::clone(&world);
+            Trial::test(name, move || {
+                world
+                    .play(test)
+                    .map_err(|error| Failed::from(format!("{error:#}")))
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    Arc::into_inner(world)
+        .expect("no test outlives the run")
+        .stop();
+    conclusion.exit_code()
+}
