@@ -53,8 +53,8 @@ async fn each_button(world: &World, tab: &Tab) -> Result<()> {
     Ok(())
 }
 
-/// A shell block on a page.
-const SHELL: &str = "main pre:has(> code:is(.language-bash, .language-sh, .language-shell, .language-console, .language-shell-session):not(.rb-output))";
+/// The shell blocks of a page.
+const SHELL: &str = "main pre[data-step]";
 
 async fn copies(tab: &Tab, pre: &WebElement, block: &Block) -> Result<()> {
     let button = pre.find(By::Css(".clip-button")).await?;
@@ -72,13 +72,7 @@ async fn copies(tab: &Tab, pre: &WebElement, block: &Block) -> Result<()> {
         .perform()
         .await?;
     if block.danger {
-        let question = tab
-            .driver
-            .get_alert_text()
-            .await
-            .context("copied without a question")?;
-        ensure!(question.contains("destroy"), "{question}");
-        tab.driver.accept_alert().await?;
+        confirm(tab).await?;
     }
     let copied = tab.until("a copy", COPIED, &[json!(NOTHING)]).await?;
     let copied = copied.as_str().unwrap_or_default();
@@ -87,6 +81,24 @@ async fn copies(tab: &Tab, pre: &WebElement, block: &Block) -> Result<()> {
         "copied is {}",
         json!(copied)
     );
+    Ok(())
+}
+
+/// Nothing is copied before a second thought.
+async fn confirm(tab: &Tab) -> Result<()> {
+    let question = tab.driver.find(By::Css("dialog.rb-confirm[open]")).await;
+    let question = question.context("copied without a question")?;
+    let before = tab.until(
+        "nothing copied",
+        "return navigator.clipboard.readText();",
+        &[],
+    );
+    ensure!(before.await? == NOTHING, "copied before the answer");
+    question
+        .find(By::Css(".rb-copy-anyway"))
+        .await?
+        .click()
+        .await?;
     Ok(())
 }
 
