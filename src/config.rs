@@ -1,10 +1,12 @@
 //! `book.toml`: the table `[preprocessor.runbook]` made into a [`Config`].
 
 mod instance;
+mod live;
 mod respond;
 mod rules;
 
 pub use instance::Instance;
+pub use live::{LiveConfig, Service};
 pub use respond::{Argv, RespondConfig};
 pub use rules::{ForeignLinks, RuleConfig};
 
@@ -143,6 +145,8 @@ pub struct Config {
     pub strategies: Vec<String>,
     /// The service under test; `None` for a book whose blocks need none.
     pub instance: Option<Instance>,
+    /// The alerting programs of live drills.
+    pub live: LiveConfig,
     /// How alerts are answered on the machine that has them.
     pub respond: RespondConfig,
     /// `book.toml` itself, for findings.
@@ -203,6 +207,7 @@ struct Raw {
     headings: Headings,
     strategies: Vec<String>,
     instance: Option<toml::Table>,
+    live: live::Raw,
     respond: respond::Raw,
 }
 
@@ -282,6 +287,7 @@ impl Config {
             headings: raw.headings,
             strategies: raw.strategies,
             instance: instance::read(file, raw.instance, profile)?,
+            live: live::read(file, raw.live)?,
             respond: respond::read(file, raw.respond)?,
             file: Arc::clone(file),
         })

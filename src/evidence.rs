@@ -2,11 +2,13 @@
 //!
 //! One JSON file per drill or doc test, below the book's state folder.
 
+mod live;
 mod log;
 mod state;
 mod store;
 mod walk;
 
+pub use live::LiveRecord;
 pub use log::{Log, LogLine};
 pub use state::State;
 pub use store::{Store, StoreError};
@@ -102,6 +104,14 @@ pub enum Verdict {
     /// In a control experiment: another cause's resolution does not remove the fault, though the
     /// page says that it does.
     AlsoUntrue,
+    /// One of the alerts that must fire is active on a healthy instance.
+    AlertAtRest,
+    /// No alert of the page fired, or it did not arrive in Alertmanager.
+    AlertSilent,
+    /// The link of the alert does not open the page.
+    LinkDead,
+    /// The alert stays although *Verification* passes.
+    AlertUnresolved,
     /// Processes were left running after the instance had stopped.
     Leaked,
     /// The instance lacks a capability.
@@ -142,6 +152,10 @@ impl Verdict {
             Self::CuredAsSaid => "cured-as-said",
             Self::CuredByOther => "cured-by-other",
             Self::AlsoUntrue => "also-untrue",
+            Self::AlertAtRest => "alert-at-rest",
+            Self::AlertSilent => "alert-silent",
+            Self::LinkDead => "link-dead",
+            Self::AlertUnresolved => "alert-unresolved",
             Self::Leaked => "leaked",
             Self::NotApplicable { .. } => "not-applicable",
             Self::Interrupted => "interrupted",
@@ -269,6 +283,9 @@ pub struct Evidence {
     /// What the instance exported; empty where it did not answer, `None` where nobody has asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Metrics>,
+    /// What the alerting programs did; `None` where the drill was not live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveRecord>,
     /// Milliseconds from sandbox to sandbox.
     pub total_ms: u64,
 }

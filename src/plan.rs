@@ -68,6 +68,14 @@ impl Job {
         }
     }
 
+    /// Whether the alerting programs run in it. In a control experiment they do not.
+    pub fn is_live(&self) -> bool {
+        let live = self
+            .drill()
+            .is_some_and(|(_, cause)| !cause.live.is_empty());
+        live && self.control().is_none()
+    }
+
     /// The decision trees that are walked in it; in a control experiment none is.
     pub fn trees(&self) -> &[Arc<Tree>] {
         match self {
@@ -125,8 +133,8 @@ impl Job {
     }
 
     /// Hash of the page's part of its inputs, mixed into `surroundings`: programs, configuration,
-    /// versions.
-    pub fn inputs(&self, surroundings: &blake3::Hash) -> String {
+    /// versions; for a live drill also into `live`: the services and their files.
+    pub fn inputs(&self, surroundings: &blake3::Hash, live: &blake3::Hash) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(surroundings.as_bytes());
         let mut add = |text: &str| {
@@ -147,6 +155,15 @@ impl Job {
         if let Some((issue, cause)) = self.drill() {
             add(&format!("{:?} {:?}", issue.resolve_within, cause.loss));
             add(&format!("{:?}", cause.astray));
+            if self.is_live() {
+                let alerts = cause.live.iter().map(|alert| &alert.name);
+                add(&format!(
+                    "{:?} {:?}",
+                    issue.services,
+                    alerts.collect::<Vec<_>>()
+                ));
+                add(live.to_hex().as_str());
+            }
         }
         for tree in self.trees() {
             add(&tree.signature());

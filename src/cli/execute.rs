@@ -4,12 +4,14 @@ use super::CliError;
 use super::args::{RunArgs, SandboxMode};
 use super::open::Opened;
 use super::output::Output;
+use super::site::Purpose;
 use crate::evidence::{Store, Subject, Verdict};
 use crate::plan::Job;
 use crate::run::{
-    Event, Isolation, Limits, Played, Probed, Sandbox, Staging, Stop, Surroundings, prepare,
+    Event, Isolation, Limits, LiveFiles, LiveGround, Played, Probed, Sandbox, Staging, Stop,
+    Surroundings, prepare,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
@@ -53,11 +55,12 @@ pub(super) fn execute(
     if let Some(failure) = &probed.failure {
         return Err(CliError::Probe(failure.clone()));
     }
+    let live_files = LiveFiles::collect(config)?;
     let surroundings = surroundings(opened, &hash, &probed, isolation);
     let order: Vec<Subject> = jobs.iter().map(Job::subject).collect();
     let jobs: Vec<(Job, String)> = jobs
         .into_iter()
-        .map(|job| (job.inputs(&surroundings), job))
+        .map(|job| (job.inputs(&surroundings, live_files.hash()), job))
         .map(|(inputs, job)| (job, inputs))
         .collect();
     let inputs = jobs
@@ -69,12 +72,18 @@ pub(super) fn execute(
     if let Some(instance) = instance.filter(|_| needs_probing) {
         probed.capabilities(&sandbox, instance, &stop)?;
     }
+    let ground = live_ground(opened, &live_files, &fresh, &staging)?;
+    let sandbox = match &ground {
+        Some(ground) => sandbox.with_live(ground),
+        None => sandbox,
+    };
     let mut played = run_fresh(
         &Surroundings {
             sandbox: &sandbox,
             instance,
             probed: &probed,
             limits: &limits(request, isolation),
+            live: ground.as_ref(),
             stop: &stop,
         },
         fresh,
@@ -93,6 +102,27 @@ pub(super) fn execute(
         inputs,
         interrupted: stop.is_set(),
     })
+}
+
+/// What live drills need, if one is to be run: the site, built as for readers, and the services' files.
+fn live_ground(
+    opened: &Opened,
+    files: &LiveFiles,
+    fresh: &[(Job, String)],
+    staging: &Staging,
+) -> Result<Option<LiveGround>, CliError> {
+    let live = fresh.iter().filter(|(job, _)| job.is_live());
+    let services: BTreeSet<&str> = live
+        .filter_map(|(job, _)| job.drill())
+        .flat_map(|(issue, _)| issue.services.iter().map(String::as_str))
+        .collect();
+    if services.is_empty() {
+        return Ok(None);
+    }
+    LiveGround::installed(&opened.config.live, &services, staging)?;
+    let folder = LiveGround::folder()?;
+    let built = super::site::build(opened, folder.path(), None, Purpose::Inspect)?;
+    Ok(Some(files.lay_out(&opened.config, folder, built.root)?))
 }
 
 /// Runs what has no evidence, longest first by recorded time, and keeps evidence of it.

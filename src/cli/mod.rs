@@ -30,7 +30,7 @@ use crate::gameday::ServeError;
 use crate::preprocessor::supports;
 use crate::report::{Summary, to_json, to_junit};
 use crate::respond::RespondError;
-use crate::run::{Played, SandboxError, StagingError};
+use crate::run::{LiveError, Played, SandboxError, StagingError};
 use crate::site::SiteError;
 use args::{Command, RunArgs};
 use std::io::{self, IsTerminal};
@@ -77,6 +77,9 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// Live drills cannot be played.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// The site cannot be built.
     #[error(transparent)]
     Site(#[from] SiteError),
@@ -110,7 +113,7 @@ impl CliError {
     /// The exit status that tells what kind of obstacle it is.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Sandbox(_) => Exit::Machine,
+            Self::Sandbox(_) | Self::Live(LiveError::Missing { .. }) => Exit::Machine,
             Self::Busy(_) | Self::Respond(RespondError::Busy(_)) => Exit::Busy,
             Self::Interrupted => Exit::Interrupted,
             _ => Exit::Usage,

@@ -28,6 +28,10 @@ pub struct FrontMatter {
     pub patterns: Vec<u32>,
     /// Capabilities of the instance that the page relies on.
     pub needs: Vec<String>,
+    /// Programs that run beside the instance in its drills: these are then live drills.
+    pub services: Vec<(String, Place)>,
+    /// The causes that are drilled live, `cause` or `cause: Alert`; all where it is empty.
+    pub live: Vec<(String, Place)>,
     /// Its drills measure or use up what all sandboxes share, such as processors: nothing else runs
     /// meanwhile.
     pub alone: bool,
@@ -68,10 +72,12 @@ const KEYS: &[&str] = &[
     "alone",
     "category",
     "issue",
+    "live",
     "needs",
     "no-alert",
     "patterns",
     "resolve-within",
+    "services",
     "severity",
 ];
 
@@ -86,6 +92,8 @@ struct Raw {
     no_alert: Option<Spanned<String>>,
     patterns: Vec<u32>,
     needs: Vec<String>,
+    services: Vec<Spanned<String>>,
+    live: Vec<Spanned<String>>,
     alone: bool,
 }
 
@@ -133,6 +141,10 @@ fn read(raw: Raw, file: &Arc<SourceFile>, range: &Range<usize>) -> (FrontMatter,
             AlertRef::new(&text.value, place)
         })
         .collect();
+    let placed = |text: Spanned<String>| {
+        let place = at(&text.referenced);
+        (text.value, place)
+    };
     let front_matter = FrontMatter {
         issue: raw.issue.map(|issue| (issue.value, at(&issue.referenced))),
         category: raw.category.map(|name| {
@@ -148,6 +160,8 @@ fn read(raw: Raw, file: &Arc<SourceFile>, range: &Range<usize>) -> (FrontMatter,
         }),
         patterns: raw.patterns,
         needs: raw.needs,
+        services: raw.services.into_iter().map(placed).collect(),
+        live: raw.live.into_iter().map(placed).collect(),
         alone: raw.alone,
     };
     (front_matter, findings)

@@ -1,6 +1,6 @@
 //! An issue page: its symptoms, its causes, and how each is drilled.
 
-use super::{Page, Role, Step};
+use super::{AlertRef, Page, Role, Step};
 use crate::config::{Config, Headings};
 use crate::finding::{Finding, nearest};
 use crate::markdown::Heading;
@@ -39,6 +39,8 @@ pub struct Cause {
     pub also: Vec<(String, String)>,
     /// Decision trees that may miss it, each with the reason.
     pub astray: Vec<(String, String)>,
+    /// Of these alerts one must fire in its drill; empty where it is not drilled live.
+    pub live: Vec<AlertRef>,
 }
 
 /// What makes a chapter an issue page.
@@ -56,6 +58,8 @@ pub struct IssuePage {
     pub verification: Vec<Step>,
     /// Its causes in the order of the page.
     pub causes: Vec<Cause>,
+    /// What runs beside the instance in live drills.
+    pub services: Vec<String>,
     /// The anchor of the *Resolution* heading, where it has an explicit one.
     pub resolution_id: Option<String>,
 }
@@ -121,10 +125,12 @@ pub(super) fn interpret(
             .cloned()
             .collect()
     };
-    let (causes, mut findings) = causes(&outline, &of(Role::Resolution), &of(Role::Drill));
+    let (mut causes, mut findings) = causes(&outline, &of(Role::Resolution), &of(Role::Drill));
     let number = page.front_matter.issue.as_ref().map_or(0, |issue| issue.0);
     let resolution = outline.role_headings(Role::Resolution);
     let (resolve_within, more) = resolve_within(page, config);
+    findings.extend(more);
+    let (services, more) = super::live::assign(page, &mut causes, config);
     findings.extend(more);
     let issue = IssuePage {
         number,
@@ -133,6 +139,7 @@ pub(super) fn interpret(
         diagnosis: of(Role::Diagnosis),
         verification: of(Role::Verification),
         causes,
+        services,
         resolution_id: resolution
             .first()
             .and_then(|index| page.document.headings[*index].id.clone()),
@@ -309,6 +316,7 @@ fn cause(
             .iter()
             .flat_map(|step| step.astray.clone())
             .collect(),
+        live: Vec::new(),
         drill,
         resolution,
     }

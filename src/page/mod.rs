@@ -3,6 +3,7 @@
 mod catalogue;
 mod front_matter;
 mod issue;
+mod live;
 mod step;
 
 pub use catalogue::{Family, LoggedLine, families, family_of};

@@ -47,6 +47,20 @@ fn case(played: &Played) -> TestCase {
     };
     let mut case = TestCase::new(name, status);
     case.set_classname(evidence.subject.page.display().to_string());
+    if let Some(live) = &evidence.live {
+        let time = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
+        case.add_property(("alert", live.alert.as_str()));
+        case.add_property(("time-scale", live.scale.to_string().as_str()));
+        case.add_property(("seconds-to-fire", time(live.fired_ms).as_str()));
+        for (name, ms) in [
+            ("seconds-to-fix", live.fixed_ms),
+            ("seconds-to-resolve", live.resolved_ms),
+        ] {
+            if let Some(ms) = ms {
+                case.add_property((name, time(ms).as_str()));
+            }
+        }
+    }
     case.set_time(Duration::from_millis(evidence.total_ms));
     case
 }

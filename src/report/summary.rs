@@ -10,6 +10,8 @@ use crate::run::Played;
 pub struct Summary {
     /// Drills that recovered, and all drills.
     pub drills: (usize, usize),
+    /// Live drills whose alert fired, opened the page and was resolved, and all live drills.
+    pub live: (usize, usize),
     /// Control experiments that came out as they must, and all of them.
     pub controls: (usize, usize),
     /// Doc tests that passed, and all of them.
@@ -56,6 +58,10 @@ impl Summary {
             count.1 += 1;
             count.0 += usize::from(verdict.is_good());
             summary.count_walks(played);
+            if let Some(live) = &played.evidence.live {
+                summary.live.1 += 1;
+                summary.live.0 += usize::from(live.is_whole());
+            }
         }
         summary.count(findings);
         summary
@@ -89,6 +95,10 @@ impl Summary {
             "{}/{} drills recovered",
             self.drills.0, self.drills.1
         )];
+        if self.live.1 > 0 {
+            let (whole, all) = self.live;
+            parts.push(format!("{whole}/{all} live, from alert to all-clear"));
+        }
         if self.walked.1 > 0 {
             let (arrived, all) = self.walked;
             parts.push(format!("tree walks arrive in {arrived}/{all} drills"));

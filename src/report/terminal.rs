@@ -110,11 +110,21 @@ pub fn ended(played: &Played) -> String {
 /// A verdict with what belongs to it.
 pub fn verdict(evidence: &Evidence) -> String {
     match &evidence.verdict {
-        Verdict::Recovered { ms } => format!("recovered ({})", seconds(*ms)),
+        Verdict::Recovered { ms } => format!("recovered ({}{})", seconds(*ms), live(evidence)),
         Verdict::Passed => format!("passed ({})", seconds(evidence.total_ms)),
         Verdict::NotApplicable { missing } => format!("not applicable, lacks `{missing}`"),
         other => other.name().to_owned(),
     }
+}
+
+/// `; ServiceDown fired after 1.51 s, resolved after 0.27 s`, of a live drill.
+fn live(evidence: &Evidence) -> String {
+    let Some(live) = &evidence.live else {
+        return String::new();
+    };
+    let fired = format!("; {} fired after {}", live.alert, seconds(live.fired_ms));
+    let resolved = live.resolved_ms.map(seconds);
+    fired + &resolved.map_or_else(String::new, |time| format!(", resolved after {time}"))
 }
 
 fn seconds(ms: u64) -> String {

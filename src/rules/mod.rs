@@ -10,6 +10,7 @@ mod matching;
 mod promql;
 mod proof;
 mod query;
+mod scale;
 mod sections;
 mod sight;
 mod template;
@@ -22,6 +23,7 @@ pub use document::{Alert, Reading, RuleFile, RunbookUrl};
 pub(crate) use matching::is_under;
 pub use matching::{AlertLink, Linked, Policy, plan, plan_removal};
 pub use query::{BrokenQuery, escaped_query};
+pub use scale::scaled;
 pub use texts::{RuleText, RuleTexts};
 pub use url_form::{BrokenForm, DEFAULT as DEFAULT_FORM, UrlForm};
 

@@ -1,6 +1,7 @@
 //! One cause played through: start, baseline, induce, detect, walk, diagnose, resolve, verify,
 //! invariant, stop.
 
+use super::live::Live;
 use super::record::{BadStep, Failed, Recorder, in_seconds};
 use super::scheduler::Limits;
 use crate::config::Instance;
@@ -26,6 +27,8 @@ pub(super) struct Drill<'a> {
     pub(super) limits: &'a Limits,
     /// To be walked with the fault induced.
     pub(super) trees: &'a [Arc<Tree>],
+    /// Set where the alerting programs run, too.
+    pub(super) live: Option<Live<'a>>,
 }
 
 /// A fault that is there.
@@ -71,9 +74,11 @@ impl Drill<'_> {
     /// From the start until the verification has seen the fault.
     pub(super) fn induce(&self, recorder: &mut Recorder<'_>) -> Result<Induced, Failed> {
         start(self.instance, recorder)?;
+        self.start_services(recorder)?;
         let settle = self.instance.map_or(Duration::ZERO, |i| i.settle);
         recorder.begin(Stage::Baseline);
         self.baseline(recorder, settle)?;
+        self.quiet_at_rest(recorder)?;
         let before = self.invariant(recorder)?;
         recorder.begin(Stage::Induce);
         if let Some(bad) = recorder.steps(&self.cause.drill)? {
@@ -86,6 +91,7 @@ impl Drill<'_> {
         let at = jiff::Timestamp::now();
         recorder.begin(Stage::Detect);
         self.detect(recorder, settle)?;
+        self.alarm(at, recorder)?;
         Ok(Induced {
             printed: before,
             at,
@@ -165,7 +171,11 @@ impl Drill<'_> {
         let within = self.limits.patience(self.issue.resolve_within);
         let left = within.saturating_sub(start.elapsed());
         match poll(recorder, &self.issue.verification, left, Wanted::Pass)? {
-            Polled::Met => Ok(start.elapsed()),
+            Polled::Met => {
+                let fixed = start.elapsed();
+                self.all_clear(fixed, recorder)?;
+                Ok(fixed)
+            }
             Polled::Bad(bad) => {
                 let title = format!(
                     "`{}` was not recovered within {}",
@@ -232,6 +242,7 @@ impl Drill<'_> {
     }
 
     fn stop(&self, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
+        self.stop_services(recorder)?;
         let left = stop(self.instance, recorder)?;
         if left.is_empty() {
             return Ok(());

@@ -165,6 +165,7 @@ pub fn judge_from_outside(
 
 fn drill<'a>(scene: &Scene<'a>) -> Drill<'a> {
     Drill {
+        live: None,
         issue: scene.issue,
         cause: scene.cause,
         instance: scene.instance,

@@ -5,7 +5,7 @@ use super::expectation::{Unmet, judge, seconds};
 use super::leftovers::LIST;
 use super::session::{Manner, Reply, Request, Session, millis};
 use crate::evidence::{
-    Evidence, Log, Outcome, Stage, StageRecord, StepRecord, Verdict, WalkRecord,
+    Evidence, LiveRecord, Log, Outcome, Stage, StageRecord, StepRecord, Verdict, WalkRecord,
 };
 use crate::finding::Finding;
 use crate::markdown::Exit;
@@ -135,6 +135,7 @@ pub(super) struct Recorded {
     pub(super) walks: Vec<WalkRecord>,
     pub(super) log: Option<Log>,
     pub(super) metrics: Option<Metrics>,
+    pub(super) live: Option<LiveRecord>,
     /// Fences to rewrite.
     pub(super) blessings: Vec<Blessing>,
 }
@@ -145,6 +146,7 @@ pub(super) struct Recorder<'a> {
     pub(super) walks: Vec<WalkRecord>,
     pub(super) log: Option<Log>,
     pub(super) metrics: Option<Metrics>,
+    pub(super) live: Option<LiveRecord>,
     stages: Vec<StageRecord>,
     stage_start: Instant,
     bless: bool,
@@ -159,6 +161,7 @@ impl<'a> Recorder<'a> {
             walks: Vec::new(),
             log: None,
             metrics: None,
+            live: None,
             session,
             stages: Vec::new(),
             stage_start: Instant::now(),
@@ -190,6 +193,7 @@ impl<'a> Recorder<'a> {
             walks: self.walks,
             log: self.log,
             metrics: self.metrics,
+            live: self.live,
             blessings: self.blessings,
         };
         (self.session, recorded)

@@ -4,6 +4,7 @@
 //! before it starts. `--unshare-all` is not used: it goes on without a namespace that the kernel
 //! refuses. What the sandbox must be is checked again from inside, by the session's prelude.
 
+use super::live::LiveGround;
 use super::spawner::spawn_unprivileged;
 use crate::config::Instance;
 use rustix::process::{geteuid, getuid};
@@ -62,6 +63,9 @@ pub enum SandboxError {
 /// Where the instance's programs are seen inside.
 const PROGRAMS: &str = "/opt/runbook/bin";
 
+/// Where programs of the system are looked for inside.
+pub(super) const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin";
+
 /// Bytes of each file system in memory. The default would be half of the machine's memory each.
 const TMPFS: &[(&str, u64)] = &[
     ("/dev/shm", 64 << 20),
@@ -90,6 +94,8 @@ pub struct Sandbox {
     users: Vec<String>,
     net_admin: bool,
     disk: u64,
+    /// Folders of the host, and where they are seen read-only.
+    binds: Vec<(PathBuf, &'static str)>,
     bubblewrap: Option<PathBuf>,
 }
 
@@ -111,8 +117,15 @@ impl Sandbox {
             env: instance.map(|i| i.env.clone()).unwrap_or_default(),
             users: instance.map(|i| i.users.clone()).unwrap_or_default(),
             net_admin: instance.is_some_and(|i| i.net_admin),
+            binds: Vec::new(),
             disk: instance.map_or(512, |i| i.disk_mib) << 20,
         }
+    }
+
+    /// The same, with what live drills need in it.
+    pub fn with_live(mut self, ground: &LiveGround) -> Self {
+        self.binds.extend(ground.binds());
+        self
     }
 
     /// How far blocks are kept from the host.
@@ -131,7 +144,6 @@ impl Sandbox {
             }
         };
         command.args(["--noprofile", "--norc"]);
-        let system = "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin";
         let programs = match (self.isolation, &self.programs) {
             (Isolation::Full, Some(_)) => format!("{PROGRAMS}:"),
             (Isolation::None, Some(dir)) => format!("{}:", dir.display()),
@@ -146,7 +158,7 @@ impl Sandbox {
         };
         command
             .env_clear()
-            .env("PATH", programs + system)
+            .env("PATH", programs + SYSTEM_PATH)
             .env("HOME", home)
             .envs([
                 ("SHELL", "/bin/bash"),
@@ -208,6 +220,9 @@ impl Sandbox {
         // For each bind bubblewrap reads all mounts that there are, so binds come first.
         if let Some(programs) = &self.programs {
             command.arg("--ro-bind").arg(programs).arg(PROGRAMS);
+        }
+        for (from, to) in &self.binds {
+            command.arg("--ro-bind").arg(from).arg(to);
         }
         command.args(["--dev", "/dev", "--remount-ro", "/dev"]);
         command.args(["--size", &ETC_SIZE.to_string(), "--tmpfs", "/etc"]);

@@ -2,6 +2,7 @@
 
 use super::doc_test;
 use super::drill::Drill;
+use super::live::{Live, LiveGround};
 use super::probe::Probed;
 use super::record::{Failed, Played, Recorded, Recorder};
 use super::sandbox::{Isolation, Sandbox, SandboxError};
@@ -60,6 +61,8 @@ pub struct Surroundings<'a> {
     pub probed: &'a Probed,
     /// How to run.
     pub limits: &'a Limits,
+    /// What live drills need, if there are any.
+    pub live: Option<&'a LiveGround>,
     /// Ctrl-C.
     pub stop: &'a Stop,
 }
@@ -205,6 +208,7 @@ fn play<'a>(
         leftovers: Vec::new(),
         log: None,
         metrics: None,
+        live: None,
         total_ms: 0,
     };
     let mut blessings = Vec::new();
@@ -220,6 +224,7 @@ fn play<'a>(
         evidence.walks = recorded.walks;
         evidence.log = recorded.log;
         evidence.metrics = recorded.metrics;
+        evidence.live = recorded.live;
         blessings = recorded.blessings;
         ended
     };
@@ -299,6 +304,11 @@ fn play_in_sandbox<'a>(
                 instance,
                 limits: surroundings.limits,
                 trees: job.trees(),
+                live: Live::of(
+                    (issue, cause),
+                    job.page().html_path(),
+                    surroundings.live.filter(|_| job.is_live()),
+                ),
             };
             match job.control() {
                 None => drill.play(&mut recorder),

@@ -59,6 +59,11 @@ impl Staging {
         &self.hash
     }
 
+    /// Whether a program of this name is among them.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
     /// Copies the files to a temporary folder that any user may read; returns it.
     pub fn copy(&mut self) -> Result<&Path, StagingError> {
         let dir = match self.dir.take() {

@@ -3,7 +3,7 @@
 use super::page_view::{State, View};
 use super::template::fill;
 use super::text::time;
-use crate::evidence::{Evidence, Outcome, StageRecord, StepRecord, Verdict};
+use crate::evidence::{Evidence, LiveRecord, Outcome, StageRecord, StepRecord, Verdict};
 use crate::page::{Cause, Page};
 use serde::Serialize;
 
@@ -20,7 +20,19 @@ struct Shown<'a> {
     loss: Option<&'a str>,
     also: &'a [(String, String)],
     astray: &'a [(String, String)],
+    live: Option<ShownLive>,
     stages: Vec<ShownStage>,
+}
+
+/// What the alert did.
+#[derive(Serialize)]
+struct ShownLive {
+    alert: String,
+    fired: String,
+    opened: String,
+    resolved: Option<String>,
+    services: String,
+    scale: u32,
 }
 
 #[derive(Serialize)]
@@ -64,9 +76,35 @@ fn shown(evidence: &Evidence) -> Shown<'_> {
         speed: speed(evidence),
         isolation: &evidence.isolation,
         tool: &evidence.tool_version,
+        live: evidence.live.as_ref().and_then(live),
         stages: evidence.stages.iter().map(stage).collect(),
         ..Shown::default()
     }
+}
+
+/// `None` where no alert has fired.
+fn live(live: &LiveRecord) -> Option<ShownLive> {
+    (!live.alert.is_empty()).then(|| ShownLive {
+        alert: live.alert.clone(),
+        fired: time(live.fired_ms),
+        opened: live.opened.display().to_string(),
+        resolved: live.resolved_ms.map(time),
+        services: live.services.join(" and "),
+        scale: live.scale,
+    })
+}
+
+/// When its alert fired and when it was resolved, for a table; `None` where the drill was not live.
+pub(super) fn alarm(evidence: &Evidence) -> Option<(String, String)> {
+    let live = evidence
+        .live
+        .as_ref()
+        .filter(|live| !live.alert.is_empty())?;
+    let resolved = live.resolved_ms.map_or_else(|| "–".to_owned(), time);
+    Some((
+        format!("{} in {}", live.alert, time(live.fired_ms)),
+        resolved,
+    ))
 }
 
 /// How long the resolution took.

@@ -86,6 +86,21 @@ fn selector(text: &str) -> Selector {
     Selector::parse(text).expect("the selector is a constant of ours")
 }
 
+/// Reads one page below `root`, chapter or not; `None` if it cannot be read.
+pub fn read_file(root: &Path, path: &Path) -> Option<HtmlPage> {
+    let text = std::fs::read_to_string(root.join(path)).ok()?;
+    Some(read_page(&text, path))
+}
+
+/// The text of every code block of a page below `root`.
+pub fn code_blocks(root: &Path, path: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(root.join(path)).unwrap_or_default();
+    let html = Html::parse_document(&text);
+    html.select(&selector("main pre > code"))
+        .map(|code| code.text().collect())
+        .collect()
+}
+
 fn read_page(text: &str, path: &Path) -> HtmlPage {
     let html = Html::parse_document(text);
     let mut ids = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Generated content in the place of `<!-- runbook: … -->`.
 
 use super::card::{Mark, mark, minutes};
-use super::evidence_view::{speed, when};
+use super::evidence_view::{alarm, speed, when};
 use super::page_view::{Edits, State, View};
 use super::template::fill;
 use super::text::{relative, time};
@@ -104,8 +104,10 @@ struct DrillRow<'a> {
     mark: Mark,
     induce: String,
     detect: String,
+    fired: String,
     resolve: String,
     speed: String,
+    resolved: String,
     target: String,
     when: String,
 }
@@ -124,6 +126,7 @@ fn drills(own: &Page, view: &View<'_>) -> String {
             };
             let shown = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
             let took = |stage| shown(evidence.and_then(|e| e.took(stage)).map(time));
+            let (fired, resolved) = evidence.and_then(alarm).unzip();
             rows.push(DrillRow {
                 page: address(own, &to, None),
                 title: page.title(),
@@ -134,6 +137,8 @@ fn drills(own: &Page, view: &View<'_>) -> String {
                 induce: took(Stage::Induce),
                 detect: took(Stage::Detect),
                 resolve: took(Stage::Resolve),
+                fired: shown(fired),
+                resolved: shown(resolved),
                 speed: shown(evidence.map(speed)),
                 target: minutes(target),
                 when: shown(evidence.map(when)),
