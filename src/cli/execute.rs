@@ -94,11 +94,9 @@ pub(super) fn execute(
         output.ended(&reused);
         played.insert(reused.evidence.subject.clone(), reused);
     }
+    let in_order = order.iter().filter_map(|subject| played.remove(subject));
     Ok(Executed {
-        played: order
-            .iter()
-            .filter_map(|subject| played.remove(subject))
-            .collect(),
+        played: in_order.collect(),
         inputs,
         interrupted: stop.is_set(),
     })

@@ -123,6 +123,7 @@ impl Sandbox {
     }
 
     /// The same, with what live drills need in it.
+    #[must_use]
     pub fn with_live(mut self, ground: &LiveGround) -> Self {
         self.binds.extend(ground.binds());
         self

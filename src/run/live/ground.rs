@@ -157,19 +157,19 @@ impl LiveGround {
     }
 
     /// Whether all programs of `names` are there, on the sandbox's PATH.
-    pub fn installed<'n>(
+    pub fn installed(
         config: &LiveConfig,
-        names: &BTreeSet<&'n str>,
+        names: &BTreeSet<&str>,
         staging: &Staging,
     ) -> Result<(), LiveError> {
         let services = names.iter().filter_map(|name| config.services.get(*name));
-        let named = |service: &Service| {
+        let program = |service: &Service| {
             let program = service.program.clone()?;
             let package = service.package.clone().unwrap_or_else(|| program.clone());
             Some((program, package))
         };
         let asking = ("curl".to_owned(), "curl".to_owned());
-        for (program, package) in services.filter_map(named).chain([asking]) {
+        for (program, package) in services.filter_map(program).chain([asking]) {
             let found = crate::run::sandbox::SYSTEM_PATH
                 .split(':')
                 .any(|dir| Path::new(dir).join(&program).is_file());

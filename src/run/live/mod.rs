@@ -101,7 +101,7 @@ impl Drill<'_> {
             watch::firing(live, &names, recorder)
         })?;
         let arrived = match fired {
-            Ok(_) => until(live, recorder, |recorder| {
+            Ok(()) => until(live, recorder, |recorder| {
                 watch::arrived(live, &names, recorder)
             })?,
             Err(words) => Err(words),
@@ -181,17 +181,21 @@ impl Drill<'_> {
     fn alert(&self, verdict: Verdict, what: &str, words: &str, help: &str) -> Failed {
         let names = self.names();
         let place = &self.cause.live[0].place;
-        let named = match names.as_slice() {
+        let subject = match names.as_slice() {
             [one] => format!("`{one}` {what}"),
             many => format!("of `{}` one {what}", many.join("`, `")),
         };
-        let finding = Finding::error(verdict.name(), place.clone(), format!("the alert {named}"))
-            .related(
-                self.cause.place.clone(),
-                format!("in the live drill of `{}`", self.cause.name),
-            )
-            .detail(words.to_owned())
-            .help(help);
+        let finding = Finding::error(
+            verdict.name(),
+            place.clone(),
+            format!("the alert {subject}"),
+        )
+        .related(
+            self.cause.place.clone(),
+            format!("in the live drill of `{}`", self.cause.name),
+        )
+        .detail(words.to_owned())
+        .help(help);
         Failed::new(verdict, finding)
     }
 }

@@ -235,7 +235,7 @@ fn is_one_of(alert: &Value, names: &[&str]) -> bool {
         .any(|name| alert["labels"]["alertname"] == **name)
 }
 
-/// `EngramDown: pending, up == 0`.
+/// Its expression and what it holds for, for a message.
 fn state(rule: &Value) -> String {
     let mut line = format!(
         "{} is {} in Prometheus, with divided times: {}\n",
