@@ -20,6 +20,7 @@ mod gameday_bot;
 mod hostile;
 mod interrupt;
 mod issue_page;
+mod live;
 mod messages;
 mod redis;
 mod respond;

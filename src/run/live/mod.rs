@@ -76,7 +76,7 @@ impl Drill<'_> {
             return Ok(());
         };
         let mut rest = watch::Rest::default();
-        let seen = until(live, recorder, |recorder| {
+        let seen = until(live.ground.config.within, recorder, |recorder| {
             rest.look(live, &self.names(), recorder)
         })?;
         let Err(words) = seen else {
@@ -97,11 +97,11 @@ impl Drill<'_> {
             return Ok(());
         };
         let names = self.names();
-        let fired = until(live, recorder, |recorder| {
+        let fired = until(live.ground.config.within, recorder, |recorder| {
             watch::firing(live, &names, recorder)
         })?;
         let arrived = match fired {
-            Ok(()) => until(live, recorder, |recorder| {
+            Ok(()) => until(live.ground.config.within, recorder, |recorder| {
                 watch::arrived(live, &names, recorder)
             })?,
             Err(words) => Err(words),
@@ -150,7 +150,7 @@ impl Drill<'_> {
         record.fixed_ms = Some(millis(fixed));
         let name = record.alert.clone();
         let names = [name.as_str()];
-        let gone = until(live, recorder, |recorder| {
+        let gone = until(live.ground.config.within, recorder, |recorder| {
             watch::gone(live, &names, recorder)
         })?;
         if let Err(mut words) = gone {
@@ -202,11 +202,11 @@ impl Drill<'_> {
 
 /// Looks until there is something to see; `Err` with what was seen last when the time is up.
 fn until<T>(
-    live: &Live<'_>,
+    within: Duration,
     recorder: &mut Recorder<'_>,
     mut look: impl FnMut(&mut Recorder<'_>) -> Result<Result<T, String>, Failed>,
 ) -> Result<Result<T, String>, Failed> {
-    let deadline = Instant::now() + live.ground.config.within;
+    let deadline = Instant::now() + within;
     loop {
         let seen = look(recorder)?;
         if seen.is_ok() || Instant::now() >= deadline || !recorder.session.is_alive() {

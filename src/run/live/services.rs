@@ -2,14 +2,18 @@
 //! its own, and ended with all that they have started.
 
 use super::{Live, until};
+use crate::config::Service;
 use crate::evidence::{Outcome, Verdict};
 use crate::finding::Finding;
 use crate::run::record::{Failed, Recorder, in_seconds};
 use crate::run::sandbox::quote;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Their folders and logs; hidden, so that pages that look into the home do not meet them.
 const HOME: &str = "\"$HOME/.runbook-live\"";
+
+/// Exit status that says that a service's process is no more.
+const GONE: u8 = 79;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -31,24 +35,40 @@ echo $! >../{name}.pid",
         }
     }
     for (name, service) in &live.services {
-        let Some(ready) = &service.ready else {
-            continue;
-        };
-        let deadline = Instant::now() + service.ready_within;
-        let served = until(live, recorder, |recorder| {
-            let (outcome, printed) = recorder.quiet_command(ready, LIMIT)?;
-            Ok(match outcome {
-                Outcome::Exited { status: 0 } => Ok(true),
-                _ if Instant::now() >= deadline => Ok(false),
-                _ => Err(printed),
-            })
-        })?;
-        if served != Ok(true) {
-            let words = format!("not ready within {}", in_seconds(service.ready_within));
-            return Err(not_ready(live, name, &words, recorder)?);
-        }
+        await_ready(live, name, service, recorder)?;
     }
     Ok(())
+}
+
+fn await_ready(
+    live: &Live<'_>,
+    name: &str,
+    service: &Service,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), Failed> {
+    let Some(ready) = &service.ready else {
+        return Ok(());
+    };
+    let code = format!(
+        "({ready}) && exit 0; kill -0 \"$(cat {HOME}/{name}.pid)\" 2>/dev/null && exit 1; exit {GONE}"
+    );
+    let served = until(service.ready_within, recorder, |recorder| {
+        let (outcome, printed) = recorder.quiet_command(&code, LIMIT)?;
+        Ok(match outcome {
+            Outcome::Exited { status: 0 } => Ok(true),
+            Outcome::Exited { status: GONE } => Ok(false),
+            _ => Err(printed),
+        })
+    })?;
+    let words = match served {
+        Ok(true) => return Ok(()),
+        Ok(false) => "it has ended".to_owned(),
+        Err(printed) => {
+            let time = in_seconds(service.ready_within);
+            format!("not ready within {time}: {printed}")
+        }
+    };
+    Err(not_ready(live, name, &words, recorder)?)
 }
 
 /// Ends them at once: their data goes with the sandbox.

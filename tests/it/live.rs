@@ -1,0 +1,275 @@
+//! Live drills: a toy that exports one metric, the real Prometheus and the real Alertmanager.
+
+use crate::book::{Book, Ran};
+
+/// Up while `/var/broken` holds 0; tells it on port 8000 in Prometheus' text format.
+const TOML: &str = r#"[preprocessor.runbook]
+base-url = "https://runbook.example/"
+[preprocessor.runbook.instance]
+start = '''
+cat >/var/serve <<'END'
+#!/bin/bash
+while read -r line && [ "$line" != $'\r' ]; do :; done
+printf 'HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\ntoy_broken %s\n' "$(cat /var/broken)"
+END
+chmod +x /var/serve
+echo 0 >/var/broken
+socat TCP-LISTEN:8000,bind=127.0.0.1,reuseaddr,fork EXEC:/var/serve 2>/dev/null &
+'''
+stop = "pkill -x socat"
+ready = "curl -sf -o /dev/null http://127.0.0.1:8000/metrics"
+
+[preprocessor.runbook.live]
+scale = 30
+within = "@WITHIN@"
+files = ["prometheus.yml", "alerts.yml", "alertmanager.yml"]
+
+[preprocessor.runbook.live.services.prometheus]
+program = "prometheus"
+run = 'exec prometheus --config.file="$RUNBOOK_LIVE/prometheus.yml" --storage.tsdb.path=data --web.listen-address=127.0.0.1:9090 --web.user-assets="$RUNBOOK_SITE"'
+ready = "curl -sf -o /dev/null http://127.0.0.1:9090/-/ready"
+
+[preprocessor.runbook.live.services.alertmanager]
+program = "prometheus-alertmanager"
+run = 'exec prometheus-alertmanager --config.file="$RUNBOOK_LIVE/alertmanager.yml" --storage.path=data --web.listen-address=127.0.0.1:9093 --cluster.listen-address='
+ready = "curl -sf -o /dev/null http://127.0.0.1:9093/-/ready"
+"#;
+
+const PROMETHEUS: &str = "global: { scrape_interval: 6s, evaluation_interval: 6s }
+rule_files: [alerts.yml]
+alerting: { alertmanagers: [{ static_configs: [{ targets: ['127.0.0.1:9093'] }] }] }
+scrape_configs: [{ job_name: toy, static_configs: [{ targets: ['127.0.0.1:8000'] }] }]
+";
+
+const PAGE: &str = "---
+issue: 1
+alerts: [\"ToyBroken#off\"]
+services: [prometheus, alertmanager]
+---
+# Broken
+
+## Symptoms
+
+- it is [broken](#off)
+
+## Diagnosis
+
+```bash
+cat /var/broken
+```
+
+## Resolution {#resolution}
+
+### Switched off {#off}
+
+```bash
+echo 0 >/var/broken
+```
+
+## Verification
+
+```bash
+curl -sf http://127.0.0.1:8000/metrics | grep -x 'toy_broken 0'
+```
+
+## Drill
+
+### Switched off
+
+```bash
+echo 1 >/var/broken
+```
+";
+
+/// A book whose alert has this expression and this link; `within` is the patience with alerts.
+fn book(expression: &str, link: &str, within: &str) -> Book {
+    let rules = format!(
+        "groups:\n  - name: toy\n    rules:\n      - alert: ToyBroken\n        expr: {expression}\n        \
+         for: 30s\n        annotations:\n          runbook_url: '{link}'\n"
+    );
+    Book::new()
+        .toml(&TOML.replace("@WITHIN@", within))
+        .file("prometheus.yml", PROMETHEUS)
+        .file("alerts.yml", &rules)
+        .file(
+            "alertmanager.yml",
+            "route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n",
+        )
+        .page("a.md", PAGE)
+        .page("leads-on.md", "# On\n\n[It is broken](a.md#off)\n")
+        .page("dead-end.md", "# Off\n\n[Nowhere](leads-on.md)\n")
+}
+
+const LINK: &str = "https://runbook.example/a.html#off";
+
+#[track_caller]
+fn ends(book: &Book, verdict: &str) -> Ran {
+    book.run(&["test"])
+        .status(1)
+        .says(&format!("FAIL a.md: Switched off: {verdict}"))
+        .says(&format!("error[{verdict}]: the alert `ToyBroken`"))
+        .says("0/1 live, from alert to all-clear")
+}
+
+#[test]
+fn the_alert_fires_opens_the_page_and_resolves() {
+    let book = book("max_over_time(toy_broken[30s]) == 1", LINK, "60s");
+    book.run(&["test", "--report", "json=report.json,junit=report.xml"])
+        .status(0)
+        .says("1/1 drills recovered · 1/1 live, from alert to all-clear")
+        .says("; ToyBroken fired after ");
+    let report: serde_json::Value = serde_json::from_str(&book.read("report.json")).unwrap();
+    let live = &report["jobs"][0]["evidence"]["live"];
+    assert_eq!(live["alert"], "ToyBroken", "{live}");
+    assert_eq!(live["link"], LINK);
+    assert_eq!(live["opened"], "a.html");
+    assert_eq!(live["scale"], 30);
+    // `for` is a second here, and the range of the expression.
+    for (key, least) in [("fired_ms", 1000), ("resolved_ms", 500)] {
+        assert!(live[key].as_u64().unwrap() >= least, "{live}");
+    }
+    assert!(live["fixed_ms"].is_u64(), "{live}");
+    assert!(
+        book.read("report.xml")
+            .contains("name=\"time-scale\" value=\"30\"")
+    );
+    book.run(&["build", "--no-prepare"])
+        .status(0)
+        .says("(evidence)");
+    let page = book.read("book/a.html");
+    for text in [
+        "Alert <b>ToyBroken</b> fired <b>",
+        "its link opened <code>a.html</code>",
+        "Real prometheus and alertmanager, their times divided by 30.",
+        "/api/v2/alerts",
+        "http://127.0.0.1:9090/user/a.html",
+    ] {
+        assert!(page.contains(text), "no `{text}`");
+    }
+}
+
+#[test]
+fn a_link_may_lead_to_the_page_by_another() {
+    let link = "https://runbook.example/leads-on.html";
+    book("toy_broken == 1", link, "60s")
+        .run(&["test"])
+        .status(0)
+        .says("1/1 live");
+}
+
+#[test]
+fn an_alert_that_does_not_fire() {
+    ends(&book("toy_broken == 2", LINK, "8s"), "alert-silent")
+        .says("it does not fire in Prometheus, 8 s long")
+        .says("ToyBroken is inactive in Prometheus, with divided times: toy_broken == 2");
+}
+
+#[test]
+fn an_alert_that_is_active_at_rest() {
+    ends(&book("toy_broken >= 0", LINK, "8s"), "alert-at-rest")
+        .says("active on a healthy instance");
+}
+
+#[test]
+fn an_alert_that_prometheus_does_not_have() {
+    let book = book("toy_broken == 1", LINK, "8s");
+    let rules = book.read("alerts.yml").replace("ToyBroken", "Other");
+    book.write("alerts.yml", &rules);
+    ends(&book, "alert-at-rest").says("Prometheus has no alert ToyBroken");
+}
+
+#[test]
+fn links_that_open_nothing() {
+    for (link, words) in [
+        (
+            "https://runbook.example/a.html#gone",
+            "a.html has no anchor `#gone`",
+        ),
+        ("https://runbook.example/b.html", "error: 404"),
+        (
+            "https://elsewhere.example/a.html",
+            "it does not begin with `base-url`",
+        ),
+        (
+            "https://runbook.example/dead-end.html",
+            "it opens dead-end.html, which does not link to a.html",
+        ),
+    ] {
+        ends(&book("toy_broken == 1", link, "60s"), "link-dead").says(words);
+    }
+}
+
+#[test]
+fn an_alert_that_stays() {
+    let book = book("max_over_time(toy_broken[1h]) == 1", LINK, "8s");
+    ends(&book, "alert-unresolved").says("it still fires in Prometheus, 8 s long");
+}
+
+#[test]
+fn a_service_that_does_not_get_ready() {
+    let book = book("toy_broken == 1", LINK, "8s");
+    book.write("alerts.yml", "groups: 7\n");
+    book.run(&["test"])
+        .status(1)
+        .says("error[not-ready]: the service `prometheus` of live drills never got ready")
+        .says("it has ended")
+        .says("error loading config from");
+}
+
+#[test]
+fn a_program_that_is_not_installed() {
+    let book = book("toy_broken == 1", LINK, "8s");
+    let toml = book.read("book.toml");
+    let program = "program = \"prometheus\"";
+    let other = "program = \"no-such-program\"\npackage = \"its-package\"";
+    book.write("book.toml", &toml.replace(program, other));
+    book.run(&["test"])
+        .status(3)
+        .says("`no-such-program` is not installed")
+        .says("apt-get install its-package");
+    // Without a live drill nobody needs it.
+    let page = PAGE.replace("services: [prometheus, alertmanager]\n", "");
+    book.write("src/a.md", &page);
+    book.run(&["test"]).status(0).does_not_say("live");
+}
+
+#[test]
+fn what_a_page_may_say() {
+    for (line, words) in [
+        ("services: [prometeus]", "unknown service `prometeus`"),
+        ("live: [off]", "`live` without `services`"),
+        (
+            "services: [prometheus]\nlive: [of]",
+            "`live` names `of`, which is no cause of this page",
+        ),
+        (
+            "services: [prometheus]\nlive: [\"off: Toy\"]",
+            "`Toy` is no alert of this page",
+        ),
+    ] {
+        let book = book("toy_broken == 1", LINK, "8s");
+        book.write(
+            "src/a.md",
+            &PAGE.replace("services: [prometheus, alertmanager]", line),
+        );
+        book.run(&["check"])
+            .status(1)
+            .says("error[front-matter]")
+            .says(words);
+    }
+    let book = book("toy_broken == 1", LINK, "8s");
+    let page = PAGE.replace("alerts: [\"ToyBroken#off\"]\n", "no-alert: none\n");
+    book.write("src/a.md", &page);
+    book.run(&["check"])
+        .status(1)
+        .says("`services` without an alert");
+}
+
+#[test]
+fn control_experiments_are_not_live() {
+    let book = book("toy_broken == 1", LINK, "60s");
+    book.run(&["test", "--control", "--patience", "1s"])
+        .status(0)
+        .says("1/1 control experiments hold")
+        .does_not_say("live");
+}
