@@ -4,11 +4,13 @@ mod instance;
 mod live;
 mod respond;
 mod rules;
+mod values;
 
 pub use instance::Instance;
 pub use live::{LiveConfig, Service};
 pub use respond::{Argv, RespondConfig};
 pub use rules::{ForeignLinks, RuleConfig};
+pub use values::Value;
 
 use crate::finding::{Finding, did_you_mean};
 use crate::markdown::duration;
@@ -149,6 +151,8 @@ pub struct Config {
     pub live: LiveConfig,
     /// How alerts are answered on the machine that has them.
     pub respond: RespondConfig,
+    /// What readers may put into the blocks of the site, by name.
+    pub values: Vec<Value>,
     /// `book.toml` itself, for findings.
     pub file: Arc<SourceFile>,
 }
@@ -209,6 +213,7 @@ struct Raw {
     instance: Option<toml::Table>,
     live: live::Raw,
     respond: respond::Raw,
+    values: BTreeMap<String, values::Raw>,
 }
 
 /// Why `book.toml` could not be used; shown like any finding, but the exit status is 2.
@@ -289,6 +294,7 @@ impl Config {
             instance: instance::read(file, raw.instance, profile)?,
             live: live::read(file, raw.live)?,
             respond: respond::read(file, raw.respond)?,
+            values: values::read(file, raw.values)?,
             file: Arc::clone(file),
         })
     }

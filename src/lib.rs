@@ -32,6 +32,7 @@ pub mod report;
 pub mod respond;
 pub mod rules;
 pub mod run;
+pub mod shell;
 pub mod site;
 pub mod source;
 pub mod tree;

@@ -1,7 +1,9 @@
 //! One block of commands as HTML: its text to the letter, what it is for, and what it destroys.
 
 use super::text::{escape, to_the_letter};
+use super::values;
 use crate::check::destructive;
+use crate::config::Value;
 use crate::markdown::CodeBlock;
 use crate::page::{Cause, Page, Role, Step};
 
@@ -17,7 +19,7 @@ pub(super) fn is_commands(block: &CodeBlock) -> bool {
 }
 
 /// The block `index`, on one line that may stand in a list, in a quote or within a paragraph.
-pub(super) fn commands(page: &Page, index: usize) -> String {
+pub(super) fn commands(page: &Page, index: usize, values: &[Value]) -> String {
     let block = &page.document.blocks[index];
     let number = number(page, index);
     let typed = typed(page, index);
@@ -30,6 +32,9 @@ pub(super) fn commands(page: &Page, index: usize) -> String {
     let cause = cause(page, index);
     if let Some(id) = cause.and_then(|cause| cause.id.as_deref()) {
         html.push_str(&format!(" data-cause=\"{}\"", escape(id)));
+    }
+    if values::are_filled(role) {
+        html.push_str(&values::attributes(values, &typed));
     }
     html.push('>');
     let is_step = matches!(

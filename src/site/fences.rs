@@ -3,6 +3,7 @@
 use super::block;
 use super::page_view::Edits;
 use super::text::escape;
+use crate::config::Value;
 use crate::markdown::CodeBlock;
 use crate::page::Page;
 
@@ -16,13 +17,13 @@ fn is_ours(block: &CodeBlock) -> bool {
 }
 
 /// The block `index`, of a list or a quote, by itself.
-pub(super) fn shown(page: &Page, index: usize) -> String {
+pub(super) fn shown(page: &Page, index: usize, values: &[Value]) -> String {
     let block = &page.document.blocks[index];
     if !is_ours(block) {
         return plain(block);
     }
     let waiver = waiver(block).map_or_else(String::new, |html| format!("\n{html}\n"));
-    format!("{}\n{waiver}", html(page, index))
+    format!("{}\n{waiver}", html(page, index, values))
 }
 
 /// A block of another language.
@@ -47,7 +48,7 @@ fn plain(block: &CodeBlock) -> String {
 }
 
 /// Puts HTML in the place of the fences, and says why a block is waived.
-pub(super) fn rewrite(page: &Page, edits: &mut Edits) {
+pub(super) fn rewrite(page: &Page, values: &[Value], edits: &mut Edits) {
     let text = page.document.file.text();
     for (index, block) in page.document.blocks.iter().enumerate() {
         if !is_ours(block) {
@@ -60,7 +61,7 @@ pub(super) fn rewrite(page: &Page, edits: &mut Edits) {
                 .trim_end_matches(['\n', '\r'])
                 .len();
         let waiver = waiver(block);
-        let mut new = html(page, index);
+        let mut new = html(page, index, values);
         if block.info.attributes.output || waiver.is_some() {
             // Such HTML ends with a blank line, in the same list item or quote.
             let prefix = container_prefix(text, block);
@@ -73,10 +74,10 @@ pub(super) fn rewrite(page: &Page, edits: &mut Edits) {
     }
 }
 
-fn html(page: &Page, index: usize) -> String {
+fn html(page: &Page, index: usize, values: &[Value]) -> String {
     let block = &page.document.blocks[index];
     if block::is_commands(block) {
-        block::commands(page, index)
+        block::commands(page, index, values)
     } else {
         block::output(block)
     }

@@ -15,6 +15,7 @@ mod template;
 mod text;
 mod tree_picture;
 mod tree_view;
+mod values;
 mod walks;
 
 pub use build::{SiteError, build};

@@ -1,6 +1,6 @@
 //! A chapter's Markdown with what the reader of a runbook needs added to it.
 
-use super::{card, evidence_view, fences, index, tree_view};
+use super::{card, evidence_view, fences, index, tree_view, values};
 use crate::acceptance::{LastChecks, Records, Results};
 use crate::config::{Config, Headings};
 pub(super) use crate::evidence::State;
@@ -86,6 +86,7 @@ impl Edits {
 const STYLES: &[&str] = &[
     include_str!("assets/runbook.css"),
     include_str!("assets/blocks.css"),
+    include_str!("assets/values.css"),
     include_str!("assets/print.css"),
 ];
 
@@ -94,6 +95,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("assets/blocks.js"),
     include_str!("assets/copy.js"),
     include_str!("assets/danger.js"),
+    include_str!("assets/quoting.js"),
+    include_str!("assets/values.js"),
     include_str!("assets/print.js"),
 ];
 
@@ -102,11 +105,12 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
     let text = page.document.file.text();
     let mut edits = Edits::default();
     edits.replace(0..page.document.body_start, "");
+    let after_title = page
+        .document
+        .title()
+        .map_or(page.document.body_start, |title| title.place.span.end);
+    let form = values::form(&view.config.values, values::scripts(page));
     if let Some(issue) = &page.issue {
-        let after_title = page
-            .document
-            .title()
-            .map_or(page.document.body_start, |title| title.place.span.end);
         edits.insert(
             after_title,
             format!("\n{}\n\n", card::card(page, issue, view)),
@@ -117,10 +121,13 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         }
         fold_drills(page, &view.config.headings, &mut edits);
     }
+    if !form.is_empty() {
+        edits.insert(after_title, format!("\n{form}\n\n"));
+    }
     for tree in view.trees.iter().filter(|tree| tree.page == page.path) {
         edits.replace(tree.list.clone(), tree_view::shown(tree, page, view));
     }
-    fences::rewrite(page, &mut edits);
+    fences::rewrite(page, &view.config.values, &mut edits);
     index::replace_directives(page, view, &mut edits);
     let mut result = edits.apply(text);
     let has_tree = view.trees.iter().any(|tree| tree.page == page.path);

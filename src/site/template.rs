@@ -22,6 +22,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
             include_str!("templates/tree_picture.html"),
         ),
         ("symptoms.html", include_str!("templates/symptoms.html")),
+        ("values.html", include_str!("templates/values.html")),
         ("walks.html", include_str!("templates/walks.html")),
     ])
     .expect("the templates are constants of ours");

@@ -6,6 +6,7 @@
 use super::page_view::View;
 use super::text::relative;
 use super::{fences, tree_picture};
+use crate::config::Value;
 use crate::page::{Page, html_path};
 use crate::tree::{Branch, Decision, Leaf, Next, Part, Tree};
 use std::ops::Range;
@@ -17,6 +18,7 @@ pub(super) fn shown(tree: &Tree, page: &Page, view: &View<'_>) -> String {
         page,
         escalation: escalation(page, view),
         slug: slug(page),
+        values: &view.config.values,
         text: String::from("<div class=\"rb-tree\">\n\n"),
     };
     drawn.branches(&tree.root);
@@ -49,6 +51,7 @@ struct Drawn<'a> {
     page: &'a Page,
     escalation: Option<String>,
     slug: String,
+    values: &'a [Value],
     text: String,
 }
 
@@ -100,7 +103,7 @@ impl Drawn<'_> {
     fn body(&mut self, branch: &Branch, link: Option<&Range<usize>>) {
         for part in &branch.body {
             let text = match part {
-                Part::Block(index) => fences::shown(self.page, *index),
+                Part::Block(index) => fences::shown(self.page, *index, self.values),
                 Part::Markdown(span) => self.markdown(span, link),
             };
             self.text.push_str(text.trim_end());

@@ -100,3 +100,67 @@ fn steps_of_an_operator_can_be_ticked_and_those_of_a_drill_cannot() {
     assert_eq!(select(&html, "pre[data-step] .rb-tick input").len(), 4);
     assert_eq!(select(&html, ".rb-drill .rb-tick").len(), 0);
 }
+
+const VALUES: &str = "[preprocessor.runbook]\nrun = \"never\"\n[preprocessor.runbook.values.host]\ndefault = \"localhost\"\ntext = [\"{}:80\"]\n\
+    [preprocessor.runbook.values.dir]\nlabel = \"The <folder>\"\nvariable = \"DIR\"\nquery = \"d\"\n";
+
+#[test]
+fn blocks_say_where_values_stand_and_the_page_asks_for_them() {
+    let page = ISSUE
+        .replace(
+            "rm -f /var/off",
+            "rm -f \"$DIR/off\"; curl \"localhost:80\"",
+        )
+        .replace("touch /var/off", "touch \"$DIR/off\"; curl localhost:80");
+    let book = Book::new().toml(VALUES).page("issues/down.md", &page).page(
+        "other.md",
+        "# Other\n\nNothing to fill in.\n\n```bash\ntrue\n```\n",
+    );
+    book.run(&["build"]).status(0);
+    let html = Html::parse_document(&book.read("book/issues/down.html"));
+    let filled = select(&html, "pre[data-fill]");
+    assert_eq!(filled.len(), 1, "not those of the drill");
+    assert_eq!(
+        filled[0].value().attr("data-fill"),
+        Some("host:24:33:double")
+    );
+    assert_eq!(filled[0].value().attr("data-export"), Some("dir:DIR:open"));
+    let labels: Vec<String> = select(&html, ".rb-values label")
+        .into_iter()
+        .map(text)
+        .collect();
+    assert_eq!(labels, ["The <folder> ", "host "]);
+    assert_eq!(
+        select(&html, "input[data-value=dir][data-query=d]").len(),
+        1
+    );
+    let other = Html::parse_document(&book.read("book/other.html"));
+    assert!(select(&other, ".rb-values").is_empty());
+}
+
+#[test]
+fn a_value_that_cannot_be_used_is_told_at_its_place() {
+    let case = |table: &str, title: &str| {
+        Book::new()
+            .toml(&format!("[preprocessor.runbook.values.{table}\n"))
+            .page("a.md", "# A\n")
+            .run(&["check"])
+            .status(2)
+            .says(title)
+            .says("book.toml:3:1");
+    };
+    case("host]", "nothing stands for the value `host`");
+    case(
+        "host]\ntext = [\"{}\"]",
+        "has `text` but no `default` of one word",
+    );
+    case(
+        "host]\ndefault = \"a\"\ntext = [\"b\"]",
+        "`b` does not say where the value `host` stands",
+    );
+    case(
+        "host]\nvariable = \"a b\"",
+        "`a b` is no name of a shell variable",
+    );
+    case("Host]\nvariable = \"a\"", "`Host` is no name of a value");
+}
