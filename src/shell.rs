@@ -130,7 +130,7 @@ impl Reader<'_> {
         let mut command = self.begin();
         loop {
             let Some(c) = self.peek() else {
-                self.end(command);
+                self.end(&command);
                 return (!nested && self.documents.is_empty()).then_some(());
             };
             match c {
@@ -138,7 +138,7 @@ impl Reader<'_> {
                 '\\' if self.rest().starts_with("\\\n") => self.at += 2,
                 '\n' | ';' | '&' | '|' => {
                     self.at += 1;
-                    self.end(command);
+                    self.end(&command);
                     command = self.begin();
                     if c == '\n' {
                         self.skip_documents()?;
@@ -155,7 +155,7 @@ impl Reader<'_> {
                 '#' => self.at += self.rest().find('\n').unwrap_or(self.rest().len()),
                 ')' => {
                     self.at += 1;
-                    self.end(command);
+                    self.end(&command);
                     return (nested && self.documents.is_empty()).then_some(());
                 }
                 '(' if self.rest().starts_with("((") => return None,
@@ -167,7 +167,7 @@ impl Reader<'_> {
     }
 
     /// The program of a command that is complete.
-    fn end(&mut self, command: Command) {
+    fn end(&mut self, command: &Command) {
         let mut words = command.words.iter().map(String::as_str);
         let mut program = words.next();
         while let Some(word) = program {

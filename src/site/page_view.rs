@@ -109,7 +109,7 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         .document
         .title()
         .map_or(page.document.body_start, |title| title.place.span.end);
-    let form = values::form(&view.config.values, values::scripts(page));
+    let form = values::form(&view.config.values, &values::scripts(page));
     if let Some(issue) = &page.issue {
         edits.insert(
             after_title,

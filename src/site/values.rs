@@ -50,11 +50,11 @@ struct Field<'a> {
 }
 
 /// The form for the values that stand in `scripts`; empty where there are none.
-pub(super) fn form<'a>(values: &[Value], scripts: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(super) fn form(values: &[Value], scripts: &[&str]) -> String {
     let is_used = |value: &&Value| {
         let value = std::slice::from_ref(*value);
         scripts
-            .clone()
+            .iter()
             .any(|text| !attributes(value, text).is_empty())
     };
     let fields: Vec<_> = values
@@ -80,13 +80,12 @@ pub(super) fn are_filled(role: Option<Role>) -> bool {
 }
 
 /// The texts of the page that get values.
-pub(super) fn scripts(page: &Page) -> impl Iterator<Item = &str> + Clone {
+pub(super) fn scripts(page: &Page) -> Vec<&str> {
     page.executed()
         .chain(&page.waived)
         .filter(|step| are_filled(step.role))
         .map(|step| step.code.as_str())
-        .collect::<Vec<_>>()
-        .into_iter()
+        .collect()
 }
 
 /// The attributes of the block with this text, each with a blank before it.
