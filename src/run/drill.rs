@@ -73,8 +73,10 @@ impl Drill<'_> {
 
     /// From the start until the verification has seen the fault.
     pub(super) fn induce(&self, recorder: &mut Recorder<'_>) -> Result<Induced, Failed> {
-        start(self.instance, recorder)?;
+        // They need some seconds until they look for the first time, and the instance its own.
         self.start_services(recorder)?;
+        start(self.instance, recorder)?;
+        self.await_services(recorder)?;
         let settle = self.instance.map_or(Duration::ZERO, |i| i.settle);
         recorder.begin(Stage::Baseline);
         self.baseline(recorder, settle)?;

@@ -18,6 +18,7 @@ use crate::page::{Cause, IssuePage};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use watch::Arrived;
 
 /// Between two looks at an alert.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -51,23 +52,38 @@ impl<'a> Live<'a> {
     }
 }
 
+impl Live<'_> {
+    /// Looks as long as an alert may take.
+    fn until<T>(
+        &self,
+        recorder: &mut Recorder<'_>,
+        look: impl FnMut(&mut Recorder<'_>) -> Result<Result<T, String>, Failed>,
+    ) -> Result<Result<T, String>, Failed> {
+        until(self.ground.config.within, recorder, look)
+    }
+}
+
 impl Drill<'_> {
-    /// Starts the services.
+    /// Starts the services, without waiting for them.
     pub(super) fn start_services(&self, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
         let Some(live) = &self.live else {
             return Ok(());
         };
-        services::start(live, recorder)?;
+        let names = live.services.iter().map(|(name, _)| (*name).to_owned());
         recorder.live = Some(LiveRecord {
-            services: live
-                .services
-                .iter()
-                .map(|(name, _)| (*name).to_owned())
-                .collect(),
+            services: names.collect(),
             scale: live.ground.config.scale,
             ..LiveRecord::default()
         });
-        Ok(())
+        services::start(live, recorder)
+    }
+
+    /// Waits until the services are ready.
+    pub(super) fn await_services(&self, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
+        match &self.live {
+            Some(live) => services::await_all(live, recorder),
+            None => Ok(()),
+        }
     }
 
     /// No alert that must fire under the fault may be active without it.
@@ -75,15 +91,17 @@ impl Drill<'_> {
         let Some(live) = &self.live else {
             return Ok(());
         };
+        let names = self.names();
         let mut rest = watch::Rest::default();
-        let seen = until(live.ground.config.within, recorder, |recorder| {
-            rest.look(live, &self.names(), recorder)
-        })?;
-        let Err(words) = seen else {
-            return Ok(());
-        };
-        Err(self.alert(Verdict::AlertAtRest, "is active on a healthy instance", &words,
-            "correct its expression; where only the divided times are to blame, lower `scale`, or name another alert: `live: [\"cause: Alert\"]`"))
+        let seen = live.until(recorder, |recorder| rest.look(live, &names, recorder))?;
+        seen.map_err(|words| {
+            self.failed(
+                Verdict::AlertAtRest,
+                format!("on a healthy instance an alert is not at rest: {}", quoted(&names)),
+                words,
+                "correct its expression; where only the divided times are to blame, lower `scale`, or name another alert: `live: [\"cause: Alert\"]`",
+            )
+        })
     }
 
     /// Waits until one of the alerts has fired and arrived, and opens its link. `since` is when the
@@ -96,44 +114,45 @@ impl Drill<'_> {
         let Some(live) = &self.live else {
             return Ok(());
         };
-        let names = self.names();
-        let fired = until(live.ground.config.within, recorder, |recorder| {
-            watch::firing(live, &names, recorder)
-        })?;
-        let arrived = match fired {
-            Ok(()) => until(live.ground.config.within, recorder, |recorder| {
-                watch::arrived(live, &names, recorder)
-            })?,
-            Err(words) => Err(words),
-        };
-        let arrived = match arrived {
-            Ok(arrived) => arrived,
-            Err(mut words) => {
-                words.push_str(&watch::states(live, &names, recorder)?);
-                words.push_str(&services::logs(live, recorder)?);
-                return Err(self.alert(Verdict::AlertSilent, "does not fire", &words,
-                    "induce the fault long and strongly enough, correct the alert's expression, or name another: `live: [\"cause: Alert\"]`"));
-            }
-        };
+        let arrived = self.await_alert(live, recorder)?;
+        let fired = arrived.fired.unwrap_or_else(Timestamp::now);
         let record = recorder.live.get_or_insert_default();
         record.alert.clone_from(&arrived.name);
         record.link.clone_from(&arrived.link);
-        let fired = arrived.fired.unwrap_or_else(Timestamp::now);
         record.fired_ms = u64::try_from(fired.duration_since(since).as_millis()).unwrap_or(0);
         watch::note(live, &arrived.name, recorder)?;
         let opened = link::open(live, self.cause, &arrived.link, recorder)?;
-        match opened {
-            Ok(page) => {
-                recorder.live.get_or_insert_default().opened = page;
-                Ok(())
-            }
-            Err(words) => Err(self.alert(
+        let opened = opened.map_err(|words| {
+            self.failed(
                 Verdict::LinkDead,
-                &format!("has a link that does not lead to its page: {}", arrived.link),
-                &words,
+                format!("the link of `{}` does not lead to its page: {}", arrived.name, arrived.link),
+                words,
                 "run `mdbook-runbook alerts`, which writes the links; the page must show the blocks of the resolution",
-            )),
-        }
+            )
+        })?;
+        recorder.live.get_or_insert_default().opened = opened;
+        Ok(())
+    }
+
+    fn await_alert(&self, live: &Live<'_>, recorder: &mut Recorder<'_>) -> Result<Arrived, Failed> {
+        let names = self.names();
+        let fired = live.until(recorder, |recorder| watch::firing(live, &names, recorder))?;
+        let arrived = match fired {
+            Ok(()) => live.until(recorder, |recorder| watch::arrived(live, &names, recorder))?,
+            Err(words) => Err(words),
+        };
+        let words = match arrived {
+            Ok(arrived) => return Ok(arrived),
+            Err(words) => words,
+        };
+        let states = watch::states(live, &names, recorder)?;
+        let logs = services::logs(live, recorder)?;
+        Err(self.failed(
+            Verdict::AlertSilent,
+            format!("no alert is raised by `{}`: {}", self.cause.name, quoted(&names)),
+            words + &states + &logs,
+            "induce the fault long and strongly enough, correct the alert's expression, or name another: `live: [\"cause: Alert\"]`",
+        ))
     }
 
     /// Waits until the alert that has fired is resolved. `fixed` is how long the resolution took.
@@ -150,13 +169,15 @@ impl Drill<'_> {
         record.fixed_ms = Some(millis(fixed));
         let name = record.alert.clone();
         let names = [name.as_str()];
-        let gone = until(live.ground.config.within, recorder, |recorder| {
-            watch::gone(live, &names, recorder)
-        })?;
-        if let Err(mut words) = gone {
-            words.push_str(&watch::states(live, &names, recorder)?);
-            return Err(self.alert(Verdict::AlertUnresolved, "does not resolve", &words,
-                "the page may remove what *Verification* looks at and not what raises the alert; correct either, or the alert's expression"));
+        let gone = live.until(recorder, |recorder| watch::gone(live, &names, recorder))?;
+        if let Err(words) = gone {
+            let states = watch::states(live, &names, recorder)?;
+            return Err(self.failed(
+                Verdict::AlertUnresolved,
+                format!("the resolution of `{}` does not end the alert `{name}`", self.cause.name),
+                words + &states,
+                "the page may remove what *Verification* looks at and not what raises the alert; correct either, or the alert's expression",
+            ));
         }
         recorder.live.get_or_insert_default().resolved_ms = Some(millis(since.elapsed()));
         watch::note(live, &name, recorder)
@@ -178,26 +199,23 @@ impl Drill<'_> {
             .collect()
     }
 
-    fn alert(&self, verdict: Verdict, what: &str, words: &str, help: &str) -> Failed {
-        let names = self.names();
-        let place = &self.cause.live[0].place;
-        let subject = match names.as_slice() {
-            [one] => format!("`{one}` {what}"),
-            many => format!("of `{}` one {what}", many.join("`, `")),
-        };
-        let finding = Finding::error(
-            verdict.name(),
-            place.clone(),
-            format!("the alert {subject}"),
-        )
-        .related(
-            self.cause.place.clone(),
-            format!("in the live drill of `{}`", self.cause.name),
-        )
-        .detail(words.to_owned())
-        .help(help);
+    /// A verdict with its finding, at the alert in the front matter.
+    fn failed(&self, verdict: Verdict, title: String, words: String, help: &str) -> Failed {
+        let place = self
+            .cause
+            .live
+            .first()
+            .map_or(&self.cause.place, |alert| &alert.place);
+        let finding = Finding::error(verdict.name(), place.clone(), title)
+            .related(self.cause.place.clone(), "in the live drill of this cause")
+            .detail(words)
+            .help(help);
         Failed::new(verdict, finding)
     }
+}
+
+fn quoted(names: &[&str]) -> String {
+    format!("`{}`", names.join("`, `"))
 }
 
 /// Looks until there is something to see; `Err` with what was seen last when the time is up.

@@ -34,6 +34,10 @@ echo $! >../{name}.pid",
             return Err(not_ready(live, name, &printed, recorder)?);
         }
     }
+    Ok(())
+}
+
+pub(super) fn await_all(live: &Live<'_>, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
     for (name, service) in &live.services {
         await_ready(live, name, service, recorder)?;
     }
