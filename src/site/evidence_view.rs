@@ -3,8 +3,8 @@
 use super::page_view::{State, View};
 use super::template::fill;
 use super::text::time;
-use crate::evidence::{Evidence, LiveRecord, Outcome, StageRecord, StepRecord, Verdict};
-use crate::page::{Cause, Page};
+use crate::evidence::{Evidence, Outcome, StageRecord, StepRecord, Verdict};
+use crate::page::{Cause, Page, html_path};
 use serde::Serialize;
 
 #[derive(Serialize, Default)]
@@ -30,6 +30,8 @@ struct ShownLive {
     alert: String,
     fired: String,
     opened: String,
+    /// The page that it opened is the cause's own.
+    is_own: bool,
     resolved: Option<String>,
     services: String,
     scale: u32,
@@ -76,18 +78,20 @@ fn shown(evidence: &Evidence) -> Shown<'_> {
         speed: speed(evidence),
         isolation: &evidence.isolation,
         tool: &evidence.tool_version,
-        live: evidence.live.as_ref().and_then(live),
+        live: live(evidence),
         stages: evidence.stages.iter().map(stage).collect(),
         ..Shown::default()
     }
 }
 
 /// `None` where no alert has fired.
-fn live(live: &LiveRecord) -> Option<ShownLive> {
+fn live(evidence: &Evidence) -> Option<ShownLive> {
+    let live = evidence.live.as_ref()?;
     (!live.alert.is_empty()).then(|| ShownLive {
         alert: live.alert.clone(),
         fired: time(live.fired_ms),
         opened: live.opened.display().to_string(),
+        is_own: live.opened == html_path(&evidence.subject.page),
         resolved: live.resolved_ms.map(time),
         services: live.services.join(" and "),
         scale: live.scale,
@@ -101,10 +105,7 @@ pub(super) fn alarm(evidence: &Evidence) -> Option<(String, String)> {
         .as_ref()
         .filter(|live| !live.alert.is_empty())?;
     let resolved = live.resolved_ms.map_or_else(|| "–".to_owned(), time);
-    Some((
-        format!("{} in {}", live.alert, time(live.fired_ms)),
-        resolved,
-    ))
+    Some((time(live.fired_ms), resolved))
 }
 
 /// How long the resolution took.

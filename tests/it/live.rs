@@ -139,9 +139,9 @@ fn the_alert_fires_opens_the_page_and_resolves() {
         .says("(evidence)");
     let page = book.read("book/a.html");
     for text in [
-        "Alert <b>ToyBroken</b> fired <b>",
-        "its link opened <code>a.html</code>",
-        "Real prometheus and alertmanager, their times divided by 30.",
+        "Alert <b>ToyBroken</b> fired after <b>",
+        ", opened this page, was resolved <b>",
+        "Real prometheus and alertmanager, times ÷ 30.",
         "/api/v2/alerts",
         "http://127.0.0.1:9090/user/a.html",
     ] {
