@@ -78,7 +78,8 @@ check_grpc() {
       "sudo lsof -i :$port -s TCP:LISTEN" "$(page_url issues/grpc-connection port-conflict)"
     return
   fi
-  if ! curl --version | grep -q HTTP2; then
+  # Read to the end: a program that writes on after the word is found would die of it, and the pipe with it.
+  if [[ $(curl --version) != *HTTP2* ]]; then
     finding unknown "port $port is open; this curl cannot speak HTTP/2, so the protocol was not tried" \
       'install a curl with HTTP/2' "$(page_url issues/grpc-connection diagnosis)"
     return

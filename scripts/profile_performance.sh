@@ -171,7 +171,7 @@ judge_cpu() {
     finding warning "CPU: the server's threads wait for a processor, together ${fact[cpu_wait_ms]} ms of each second; the machine is busy to ${fact[machine_busy]} %${others:+, most by $others}$(handicap)" \
       "see who takes it: ps -eo pid,ni,pcpu,args --sort=-pcpu | head" "$page"
   elif at_least "${fact[machine_busy]}" "$MACHINE_HIGH"; then
-    finding warning "CPU: the machine is busy to ${fact[machine_busy]} %, the server uses ${fact[server_cpu]} % of a processor${others:+; most by $others}" \
+    finding warning "CPU: the machine is busy to ${fact[machine_busy]} %, the server uses ${fact[server_cpu]} % of a processor${others:+; most by $others}$(handicap)" \
       "see who takes it: ps -eo pid,ni,pcpu,args --sort=-pcpu | head" "$page"
   elif at_least "${fact[thread_cpu]}" 90; then
     finding warning "CPU: one thread, ${fact[thread_name]}, uses a whole processor (${fact[thread_cpu]} %)" \
