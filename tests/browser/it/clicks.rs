@@ -60,13 +60,28 @@ async fn front_page(world: &World, tab: &Tab) -> Result<()> {
 }
 
 /// Opens the first address, and clicks its way through the others.
-async fn walk(tab: &Tab, way: &[String]) -> Result<()> {
+pub(crate) async fn walk(tab: &Tab, way: &[String]) -> Result<()> {
     ensure!(way.len() <= MOST + 1, "{} clicks", way.len() - 1);
     tab.go(&way[0]).await?;
     for to in &way[1..] {
         tab.follow(to).await?;
     }
     Ok(())
+}
+
+/// From the front page to one resolution of each issue page.
+pub(crate) fn one_way_to_each_page(site: &Site) -> Result<Vec<Vec<String>>> {
+    let all = ways(&matrix(site)?, |way| way.entry == "front page");
+    let mut pages = BTreeSet::new();
+    let page = |way: &Vec<String>| {
+        way.last()
+            .and_then(|to| to.split('#').next())
+            .map(str::to_owned)
+    };
+    Ok(all
+        .into_iter()
+        .filter(|way| pages.insert(page(way)))
+        .collect())
 }
 
 fn matrix(site: &Site) -> Result<Matrix> {

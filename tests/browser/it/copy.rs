@@ -33,8 +33,7 @@ async fn each_button(world: &World, tab: &Tab) -> Result<()> {
         let address = page.html_path().to_string_lossy().into_owned();
         tab.go(&address).await?;
         tab.js("document.querySelectorAll('main details').forEach(function (fold) { fold.removeAttribute('name'); fold.open = true; });", vec![]).await?;
-        let spoil = "return navigator.clipboard.writeText(arguments[0]);";
-        tab.js(spoil, vec![json!(NOTHING)]).await?;
+        spoil(tab).await?;
         let shown = tab.driver.find_all(By::Css(SHELL)).await?;
         ensure!(
             shown.len() == expected.len(),
@@ -57,13 +56,26 @@ async fn each_button(world: &World, tab: &Tab) -> Result<()> {
 const SHELL: &str = "main pre[data-step]";
 
 async fn copies(tab: &Tab, pre: &WebElement, block: &Block) -> Result<()> {
+    let copied = press(tab, pre, block.danger).await?;
+    ensure!(
+        copied.trim_end_matches('\n') == block.code.trim_end_matches('\n'),
+        "copied is {}",
+        json!(copied)
+    );
+    Ok(())
+}
+
+/// Clears the clipboard, before the first button of a page is pressed.
+pub(crate) async fn spoil(tab: &Tab) -> Result<()> {
+    let spoil = "return navigator.clipboard.writeText(arguments[0]);";
+    tab.js(spoil, vec![json!(NOTHING)]).await?;
+    Ok(())
+}
+
+/// Presses a block's button with the pointer; what is on the clipboard then.
+pub(crate) async fn press(tab: &Tab, pre: &WebElement, danger: bool) -> Result<String> {
     let button = pre.find(By::Css(".clip-button")).await?;
-    tab.driver
-        .execute(
-            "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' });",
-            vec![button.to_json()?],
-        )
-        .await?;
+    tab.middle(&button).await?;
     // The button shows itself to a pointer only.
     tab.driver
         .action_chain_with_delay(Some(Duration::ZERO), Some(Duration::ZERO))
@@ -71,17 +83,11 @@ async fn copies(tab: &Tab, pre: &WebElement, block: &Block) -> Result<()> {
         .click()
         .perform()
         .await?;
-    if block.danger {
+    if danger {
         confirm(tab).await?;
     }
     let copied = tab.until("a copy", COPIED, &[json!(NOTHING)]).await?;
-    let copied = copied.as_str().unwrap_or_default();
-    ensure!(
-        copied.trim_end_matches('\n') == block.code.trim_end_matches('\n'),
-        "copied is {}",
-        json!(copied)
-    );
-    Ok(())
+    Ok(copied.as_str().context("no text was copied")?.to_owned())
 }
 
 /// Nothing is copied before a second thought.

@@ -5,14 +5,20 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot be set up has failed"
+    clippy::print_stdout,
+    reason = "a test that cannot be set up has failed, and figures are told"
 )]
 
 mod axe;
 mod chromium;
 mod clicks;
 mod copy;
+mod drill;
+mod hostile;
+mod measures;
+mod quiet;
 mod serve;
+mod shell;
 mod site;
 mod tab;
 mod world;
@@ -26,7 +32,16 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // There is one browser, and what a test measures must not depend on another.
     arguments.test_threads = Some(1);
-    let tests: Vec<(&str, Test)> = [axe::TESTS, clicks::TESTS, copy::TESTS].concat();
+    let tests: Vec<(&str, Test)> = [
+        axe::TESTS,
+        clicks::TESTS,
+        copy::TESTS,
+        drill::TESTS,
+        hostile::TESTS,
+        measures::TESTS,
+        quiet::TESTS,
+    ]
+    .concat();
     if arguments.list {
         let trials = tests.iter().map(|(name, _)| Trial::test(*name, || Ok(())));
         return libtest_mimic::run(&arguments, trials.collect()).exit_code();
@@ -44,8 +59,9 @@ fn main() -> ExitCode {
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    Arc::into_inner(world)
-        .expect("no test outlives the run")
-        .stop();
+    let world = Arc::into_inner(world).expect("no test outlives the run");
+    for figure in world.stop() {
+        println!("{figure}");
+    }
     conclusion.exit_code()
 }

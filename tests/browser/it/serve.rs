@@ -10,7 +10,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 /// What a cautious web master sends, but for mdBook's inline scripts and styles.
 pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
-img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 /// A server; it ends with the runtime.
 pub(crate) struct Server {

@@ -1,5 +1,6 @@
 //! The book of the repository, built by the program into a folder of its own.
 
+use anyhow::{Context, Result};
 use mdbook_runbook::config::Config;
 use mdbook_runbook::page::Page;
 use std::fs;
@@ -26,17 +27,26 @@ pub(crate) fn repository() -> PathBuf {
 }
 
 impl Site {
+    /// Every file of the site with this ending, as addresses below its root.
+    pub(crate) fn files(&self, ending: &str) -> Vec<String> {
+        walkdir::WalkDir::new(&self.root)
+            .sort_by_file_name()
+            .into_iter()
+            .map(|entry| entry.unwrap().into_path())
+            .filter(|path| path.to_string_lossy().ends_with(ending))
+            .map(|path| {
+                path.strip_prefix(&self.root)
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect()
+    }
+
     /// A copy of the book that executes nothing, so that stored evidence is shown as it is.
     pub(crate) fn build() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for folder in ["book", "alerts"] {
-            copy(&repository().join(folder), &dir.path().join(folder));
-        }
-        let toml = dir.path().join("book/book.toml");
-        let text = fs::read_to_string(&toml).unwrap();
-        let quiet = text.replace("run = \"stale\"", "run = \"never\"");
-        assert_ne!(text, quiet, "`run` of book.toml has changed");
-        fs::write(&toml, quiet).unwrap();
+        copy_book(dir.path());
         Self::of(dir, "book")
     }
 
@@ -66,6 +76,46 @@ impl Site {
             _dir: dir,
         }
     }
+}
+
+/// The repository's book with all that its drills need, in a folder of its own.
+pub(crate) struct Playground(TempDir);
+
+impl Playground {
+    pub(crate) fn new() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        copy_book(dir.path());
+        for folder in ["scripts", "tests/host"] {
+            copy(&repository().join(folder), &dir.path().join(folder));
+        }
+        let built = dir.path().join("target/release");
+        fs::create_dir_all(&built)?;
+        for name in ["engram", "grpcurl"] {
+            let program = repository().join("target/release").join(name);
+            fs::copy(&program, built.join(name)).with_context(|| {
+                format!(
+                    "`cargo build --release --workspace` builds {}",
+                    program.display()
+                )
+            })?;
+        }
+        Ok(Self(dir))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn copy_book(to: &Path) {
+    for folder in ["book", "alerts"] {
+        copy(&repository().join(folder), &to.join(folder));
+    }
+    let toml = to.join("book/book.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    let quiet = text.replace("run = \"stale\"", "run = \"never\"");
+    assert_ne!(text, quiet, "`run` of book.toml has changed");
+    fs::write(&toml, quiet).unwrap();
 }
 
 /// The program: that of `MDBOOK_RUNBOOK`, or the one that is built now.

@@ -32,7 +32,7 @@ impl Tab {
             base,
             first,
         };
-        let origin = tab.base.trim_end_matches('/');
+        let origin = tab.base.trim_end_matches('/').to_owned();
         tab.cdp(
             "Page.addScriptToEvaluateOnNewDocument",
             json!({ "source": WATCH }),
@@ -48,12 +48,7 @@ impl Tab {
             json!({ "enabled": true }),
         )
         .await?;
-        let permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"];
-        tab.cdp(
-            "Browser.grantPermissions",
-            json!({ "origin": origin, "permissions": permissions }),
-        )
-        .await?;
+        tab.may_use_clipboard().await?;
         tab.forget().await?;
         Ok(tab)
     }
@@ -62,6 +57,24 @@ impl Tab {
         while self.driver.dismiss_alert().await.is_ok() {}
         self.driver.close_window().await?;
         self.driver.switch_to_window(self.first).await?;
+        Ok(())
+    }
+
+    /// The same tab, on another site.
+    pub(crate) fn based(&self, base: String) -> Self {
+        Self {
+            driver: self.driver.clone(),
+            base,
+            first: self.first.clone(),
+        }
+    }
+
+    /// Reading the clipboard is the tester's right, not the page's.
+    pub(crate) async fn may_use_clipboard(&self) -> Result<()> {
+        let permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"];
+        let origin = self.base.trim_end_matches('/');
+        let grant = json!({ "origin": origin, "permissions": permissions });
+        self.cdp("Browser.grantPermissions", grant).await?;
         Ok(())
     }
 
@@ -137,6 +150,36 @@ impl Tab {
         Ok(())
     }
 
+    /// All that the page complained of since it was last asked: errors and warnings on the console,
+    /// violations of the policy.
+    pub(crate) async fn complaints(&self) -> Result<Vec<String>> {
+        let mut all: Vec<String> = Vec::new();
+        for entry in self.driver.browser_log().await? {
+            if entry.level == "SEVERE" || entry.level == "WARNING" {
+                all.push(entry.message);
+            }
+        }
+        let violations = self.js("return window.rbViolations || [];", vec![]).await?;
+        for violation in violations.as_array().into_iter().flatten() {
+            all.push(format!("policy: {violation}"));
+        }
+        Ok(all)
+    }
+
+    /// The addresses that were asked for since last time.
+    pub(crate) async fn requests(&self) -> Result<Vec<String>> {
+        let mut urls = Vec::new();
+        for entry in self.driver.get_log("performance").await? {
+            let event: Value = serde_json::from_str(&entry.message)?;
+            let message = &event["message"];
+            if message["method"] == "Network.requestWillBeSent" {
+                let url = message["params"]["request"]["url"].as_str();
+                urls.extend(url.map(str::to_owned));
+            }
+        }
+        Ok(urls)
+    }
+
     /// Clicks the first visible link of the page's text that leads to `to`, an address of the site
     /// (to any place of the page, where that names none), and waits until its target can be seen.
     pub(crate) async fn follow(&self, to: &str) -> Result<()> {
@@ -158,17 +201,19 @@ impl Tab {
         );
         let link = link.element()?;
         let href = link.prop("href").await?.context("a link without address")?;
-        // As an operator does: under the bar at the top nothing can be clicked.
-        self.driver
-            .execute(
-                "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' });",
-                vec![link.to_json()?],
-            )
-            .await?;
+        self.middle(&link).await?;
         link.click()
             .await
             .with_context(|| format!("the link to {to}"))?;
         self.arrives(&href).await
+    }
+
+    /// Scrolls it to the middle, as an operator does: under the bar at the top nothing can be clicked.
+    pub(crate) async fn middle(&self, element: &WebElement) -> Result<()> {
+        let scroll = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' });";
+        let arguments = vec![element.to_json()?];
+        self.driver.execute(scroll, arguments).await?;
+        Ok(())
     }
 
     /// Waits until the page is `url`, and what its fragment names is on the screen.

@@ -7,6 +7,7 @@ use crate::tab::Tab;
 use anyhow::Result;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
 use tokio::runtime::Runtime;
 
 /// A test: it has a tab of its own.
@@ -21,6 +22,7 @@ pub(crate) struct World {
     pub(crate) site: Site,
     /// It, served.
     pub(crate) server: Server,
+    figures: Mutex<Vec<String>>,
 }
 
 impl World {
@@ -38,6 +40,7 @@ impl World {
             chromium,
             site,
             server,
+            figures: Mutex::default(),
         }
     }
 
@@ -51,7 +54,14 @@ impl World {
         })
     }
 
-    pub(crate) fn stop(self) {
+    /// Keeps what was measured, to be told at the end.
+    pub(crate) fn note(&self, figure: String) {
+        self.figures.lock().unwrap().push(figure);
+    }
+
+    /// Ends the browser; what was measured.
+    pub(crate) fn stop(self) -> Vec<String> {
         self.runtime.block_on(self.chromium.stop());
+        self.figures.into_inner().unwrap()
     }
 }
