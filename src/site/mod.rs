@@ -17,6 +17,7 @@ mod tree_picture;
 mod tree_view;
 mod values;
 mod walks;
+mod way_out;
 
 pub use build::{SiteError, build};
 pub use index::unknown_directives;

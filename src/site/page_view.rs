@@ -1,6 +1,6 @@
 //! A chapter's Markdown with what the reader of a runbook needs added to it.
 
-use super::{card, evidence_view, fences, index, tree_view, values};
+use super::{card, evidence_view, fences, index, tree_view, values, way_out};
 use crate::acceptance::{LastChecks, Records, Results};
 use crate::config::{Config, Headings};
 pub(super) use crate::evidence::State;
@@ -87,6 +87,7 @@ const STYLES: &[&str] = &[
     include_str!("assets/runbook.css"),
     include_str!("assets/blocks.css"),
     include_str!("assets/values.css"),
+    include_str!("assets/checklist.css"),
     include_str!("assets/print.css"),
 ];
 
@@ -97,6 +98,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("assets/danger.js"),
     include_str!("assets/quoting.js"),
     include_str!("assets/values.js"),
+    include_str!("assets/checklist.js"),
+    include_str!("assets/timer.js"),
     include_str!("assets/print.js"),
 ];
 
@@ -110,6 +113,11 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         .title()
         .map_or(page.document.body_start, |title| title.place.span.end);
     let form = values::form(&view.config.values, &values::scripts(page));
+    if page.issue.is_some() || !form.is_empty() {
+        let early = include_str!("assets/early.js");
+        edits.insert(after_title, format!("\n<script>\n{early}</script>\n\n"));
+    }
+    let mut bar = String::new();
     if let Some(issue) = &page.issue {
         edits.insert(
             after_title,
@@ -119,6 +127,7 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
             let shown = evidence_view::of_cause(page, cause, view);
             edits.insert(cause.place.span.end, format!("\n{shown}\n\n"));
         }
+        bar = way_out::offer(page, issue, view, &mut edits);
         fold_drills(page, &view.config.headings, &mut edits);
     }
     if !form.is_empty() {
@@ -136,7 +145,7 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         || has_tree
         || !page.document.directives.is_empty()
     {
-        result.push_str("\n\n<style>\n");
+        result.push_str(&format!("\n\n{bar}\n\n<style>\n"));
         result.push_str(&STYLES.concat());
         result.push_str("</style>\n\n<script>\n");
         result.push_str(&SCRIPTS.concat());

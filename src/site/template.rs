@@ -10,6 +10,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
     tera.set_escape_fn(escape);
     tera.add_raw_templates([
         ("alerts.html", include_str!("templates/alerts.html")),
+        ("bar.html", include_str!("templates/bar.html")),
         ("card.html", include_str!("templates/card.html")),
         ("criteria.html", include_str!("templates/criteria.html")),
         ("criterion.html", include_str!("templates/criterion.html")),
@@ -20,6 +21,10 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         (
             "tree_picture.html",
             include_str!("templates/tree_picture.html"),
+        ),
+        (
+            "still_broken.html",
+            include_str!("templates/still_broken.html"),
         ),
         ("symptoms.html", include_str!("templates/symptoms.html")),
         ("values.html", include_str!("templates/values.html")),

@@ -164,3 +164,37 @@ fn a_value_that_cannot_be_used_is_told_at_its_place() {
     );
     case("Host]\nvariable = \"a\"", "`Host` is no name of a value");
 }
+
+#[test]
+fn whoever_is_still_stuck_finds_the_other_causes_and_the_way_out() {
+    let book = Book::new()
+        .toml("[preprocessor.runbook]\nrun = \"never\"\nescalation = \"help.md#call\"\n")
+        .page(
+            "help.md",
+            "# Help\n\n[Down](issues/down.md)\n\n## Call {#call}\n\nNobody.\n",
+        )
+        .page("issues/down.md", ISSUE);
+    book.run(&["build"]).status(0);
+    let html = Html::parse_document(&book.read("book/issues/down.html"));
+    let way_out = select(&html, "#rb-still-broken");
+    assert_eq!(way_out.len(), 1);
+    let links: Vec<_> = way_out[0]
+        .select(&Selector::parse("a").unwrap())
+        .map(|link| link.value().attr("href").unwrap())
+        .collect();
+    assert_eq!(links, ["#off", "../help.html#call"]);
+    assert_eq!(select(&html, ".rb-bar a[href='#rb-still-broken']").len(), 1);
+    assert_eq!(
+        select(&html, ".rb-bar [role=timer][data-target='60000']").len(),
+        1
+    );
+    // Below Verification, not in the drill.
+    assert!(select(&html, ".rb-drill #rb-still-broken").is_empty());
+    assert!(
+        select(
+            &built(&ISSUE.replace(" {#off}", "")),
+            "#rb-still-broken, .rb-still"
+        )
+        .is_empty()
+    );
+}
