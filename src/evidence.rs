@@ -4,12 +4,14 @@
 
 mod live;
 mod log;
+mod remark;
 mod state;
 mod store;
 mod walk;
 
 pub use live::LiveRecord;
 pub use log::{Log, LogLine};
+pub use remark::Remark;
 pub use state::State;
 pub use store::{Store, StoreError};
 pub use walk::{TurnRecord, WalkEnd, WalkRecord};
@@ -286,6 +288,9 @@ pub struct Evidence {
     /// What the alerting programs did; `None` where the drill was not live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<LiveRecord>,
+    /// What was said of it, where it was not good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
     /// Milliseconds from sandbox to sandbox.
     pub total_ms: u64,
 }

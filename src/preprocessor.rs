@@ -6,19 +6,24 @@ use crate::acceptance::{LastChecks, Results};
 use crate::config::Config;
 use crate::evidence::{Store, Subject};
 use crate::page::{self, Page};
-use crate::site::{View, render};
+use crate::site::drill_page::{Addresses, Transcript};
+use crate::site::{View, render, transcripts};
 use crate::source::SourceFile;
 use anyhow::{Context, Result, bail};
 use mdbook_preprocessor::book::{Book, BookItem, Chapter};
 use mdbook_preprocessor::{MDBOOK_VERSION, Preprocessor, PreprocessorContext};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The preprocessor, in process or behind the protocol.
 #[derive(Debug, Clone, Default)]
 pub struct Runbook {
     /// Hashes of the inputs as they are now, where they are known: evidence with others is stale.
     pub inputs: Option<BTreeMap<Subject, String>>,
+    /// Set where the site can take pages that are no chapters: the transcripts are put here.
+    /// Elsewhere they stand folded under the headings of their causes.
+    pub transcripts: Option<Arc<Mutex<Vec<Transcript>>>>,
 }
 
 impl Preprocessor for Runbook {
@@ -41,15 +46,23 @@ impl Preprocessor for Runbook {
         });
         let (trees, _) = crate::tree::trees(&pages, &config.headings);
         let results = Results::load(&config, &pages);
+        let addresses = match &self.transcripts {
+            Some(_) => Addresses::of(&pages, &store),
+            None => Addresses::default(),
+        };
         let view = View {
             config: &config,
             pages: &pages,
             trees: &trees,
             store: &store,
+            transcripts: &addresses,
             inputs: self.inputs.as_ref(),
             checks: checks.as_ref(),
             results: &results,
         };
+        if let Some(place) = &self.transcripts {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = transcripts(&view);
+        }
         let mut rendered = pages.iter().map(|page| render(page, &view));
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item

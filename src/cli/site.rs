@@ -43,7 +43,10 @@ pub(super) fn build(
     purpose: Purpose<'_>,
 ) -> Result<Built, CliError> {
     let config = &opened.config;
-    let runbook = Runbook { inputs };
+    let runbook = Runbook {
+        inputs,
+        ..Runbook::default()
+    };
     let mut root = crate::site::build(config, dest, runbook.clone())?;
     let chapters: Vec<&Path> = opened
         .pages

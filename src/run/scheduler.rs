@@ -9,7 +9,7 @@ use super::sandbox::{Isolation, Sandbox, SandboxError};
 use super::session::{Session, millis};
 use super::stop::Stop;
 use crate::config::Instance;
-use crate::evidence::{Evidence, SCHEMA, Subject, Verdict};
+use crate::evidence::{Evidence, Remark, SCHEMA, Subject, Verdict};
 use crate::finding::Finding;
 use crate::plan::Job;
 use std::collections::VecDeque;
@@ -209,6 +209,7 @@ fn play<'a>(
         log: None,
         metrics: None,
         live: None,
+        remarks: Vec::new(),
         total_ms: 0,
     };
     let mut blessings = Vec::new();
@@ -229,6 +230,7 @@ fn play<'a>(
         ended
     };
     let findings = conclude(&mut evidence, ended, job);
+    evidence.remarks = findings.iter().map(Remark::of).collect();
     evidence.total_ms = millis(begin.elapsed());
     evidence.finished_at = now();
     Ok(Event::Finished(Box::new(Played {

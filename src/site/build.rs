@@ -3,9 +3,13 @@
 use crate::book::{BookError, chain, load_mdbook};
 use crate::config::Config;
 use crate::fs_write::WriteError;
+use crate::page::html_path;
 use crate::preprocessor::Runbook;
+use crate::site::drill_page::{self, Transcript};
 use mdbook_html::HtmlHandlebars;
+use mdbook_preprocessor::book::BookItem;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The site could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,14 @@ pub enum SiteError {
         /// Why.
         source: std::io::Error,
     },
+    /// The folder of a page cannot be made.
+    #[error("cannot make the folder of the page {path}")]
+    Make {
+        /// The page.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file of the site cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -31,17 +43,28 @@ pub enum SiteError {
 
 /// Builds the HTML of the book into `dest`; other renderers of `book.toml` are left to mdBook.
 /// Returns the folder of the pages.
-pub fn build(config: &Config, dest: &Path, runbook: Runbook) -> Result<PathBuf, SiteError> {
+pub fn build(config: &Config, dest: &Path, mut runbook: Runbook) -> Result<PathBuf, SiteError> {
     let mut book = load_mdbook(&config.root)?;
     book.config.build.build_dir = std::path::absolute(dest).map_err(|source| SiteError::Read {
         path: dest.to_owned(),
         source,
     })?;
+    // One between two others, where there are so many: it has both arrows.
+    let mut chapters = book.iter().filter_map(|item| match item {
+        BookItem::Chapter(chapter) => chapter.path.as_deref().map(html_path),
+        _ => None,
+    });
+    let first = chapters.next().unwrap_or_default();
+    let like = chapters.next().unwrap_or(first);
+    let transcripts = Arc::<Mutex<Vec<Transcript>>>::default();
+    runbook.transcripts = Some(transcripts.clone());
     book.with_preprocessor(runbook);
     book.execute_build_process(&HtmlHandlebars::new())
         .map_err(|error| SiteError::Build(chain(&error)))?;
     // Where the book has a second renderer, mdBook gives each a folder of its own.
     let root = book.build_dir_for("html");
+    let transcripts = transcripts.lock().unwrap_or_else(PoisonError::into_inner);
+    drill_page::write(&root, &like, &transcripts)?;
     super::access::apply(&root)?;
     Ok(root)
 }

@@ -1,5 +1,6 @@
 //! The head of an issue page: what it is about, how sure it is, where to go.
 
+use super::drill_page::address;
 use super::evidence_view;
 use super::page_view::{State, View};
 use super::template::fill;
@@ -65,7 +66,7 @@ pub(super) fn card(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
                 .evidence()
                 .filter(|_| state.is_good())
                 .map(evidence_view::speed),
-            transcript: None,
+            transcript: address(page, page, cause, view),
         }
     });
     let alerts = front_matter.alerts.iter().map(|alert| AlertLink {

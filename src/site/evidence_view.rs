@@ -1,5 +1,6 @@
 //! Evidence under the heading of a cause: when, against what, how fast, with the transcript.
 
+use super::drill_page::address;
 use super::page_view::{State, View};
 use super::template::fill;
 use super::text::time;
@@ -22,6 +23,7 @@ struct Shown<'a> {
     astray: &'a [(String, String)],
     live: Option<ShownLive>,
     stages: Vec<ShownStage>,
+    transcript: Option<String>,
 }
 
 /// What the alert did.
@@ -64,6 +66,10 @@ pub(super) fn of_cause(page: &Page, cause: &Cause, view: &View<'_>) -> String {
     let mut shown = evidence.map(shown).unwrap_or_default();
     shown.state = name;
     shown.class = class;
+    shown.transcript = address(page, page, cause, view);
+    if shown.transcript.is_some() {
+        shown.stages.clear();
+    }
     shown.loss = cause.loss.as_deref();
     shown.also = &cause.also;
     shown.astray = &cause.astray;
@@ -149,7 +155,7 @@ fn step(step: &StepRecord) -> ShownStep {
     }
 }
 
-fn outcome(outcome: &Outcome) -> String {
+pub(super) fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Exited { status } => format!("exit status {status}"),
         Outcome::Interrupted => "ended by Ctrl-C, as the page asks".to_owned(),

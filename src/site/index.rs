@@ -1,12 +1,9 @@
 //! Generated content in the place of `<!-- runbook: … -->`.
 
-use super::card::{Mark, mark, minutes};
-use super::evidence_view::{alarm, speed, when};
-use super::page_view::{Edits, State, View};
+use super::page_view::{Edits, View};
 use super::template::fill;
-use super::text::{relative, time};
+use super::text::relative;
 use crate::acceptance::DIRECTIVE;
-use crate::evidence::Stage;
 use crate::finding::{Finding, did_you_mean};
 use crate::nav::{Matrix, Row};
 use crate::page::{Page, html_path};
@@ -42,7 +39,7 @@ pub(super) fn replace_directives(page: &Page, view: &View<'_>, edits: &mut Edits
             DIRECTIVE => super::criteria::criteria_of(page, view, edits),
             "alerts" => super::alerts::alerts(page, view),
             "symptoms" => symptoms(page, view),
-            "drills" => drills(page, view),
+            "drills" => super::overview::drills(page, view),
             "matrix" => matrix(page, view),
             "walks" => super::walks::walks(page, view),
             _ => continue,
@@ -92,60 +89,6 @@ fn symptoms(own: &Page, view: &View<'_>) -> String {
 #[derive(Serialize)]
 struct Rows<T> {
     rows: Vec<T>,
-}
-
-#[derive(Serialize)]
-struct DrillRow<'a> {
-    page: String,
-    title: &'a str,
-    href: String,
-    cause: &'a str,
-    number: u32,
-    mark: Mark,
-    induce: String,
-    detect: String,
-    fired: String,
-    resolve: String,
-    speed: String,
-    resolved: String,
-    target: String,
-    when: String,
-}
-
-fn drills(own: &Page, view: &View<'_>) -> String {
-    let mut rows = Vec::new();
-    for page in view.pages {
-        let Some(issue) = &page.issue else { continue };
-        let target = u64::try_from(issue.resolve_within.as_millis()).unwrap_or(u64::MAX);
-        let to = page.html_path();
-        for cause in &issue.causes {
-            let state = view.state(page, cause);
-            let evidence = match &state {
-                State::Verified(e) | State::Stale(e) | State::Failed(e) => Some(*e),
-                State::Unknown => None,
-            };
-            let shown = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-            let took = |stage| shown(evidence.and_then(|e| e.took(stage)).map(time));
-            let (fired, resolved) = evidence.and_then(alarm).unzip();
-            rows.push(DrillRow {
-                page: address(own, &to, None),
-                title: page.title(),
-                href: address(own, &to, cause.id.as_deref()),
-                cause: &cause.name,
-                number: issue.number,
-                mark: mark(&state),
-                induce: took(Stage::Induce),
-                detect: took(Stage::Detect),
-                resolve: took(Stage::Resolve),
-                fired: shown(fired),
-                resolved: shown(resolved),
-                speed: shown(evidence.map(speed)),
-                target: minutes(target),
-                when: shown(evidence.map(when)),
-            });
-        }
-    }
-    fill("drills.html", &Rows { rows })
 }
 
 #[derive(Serialize, Default)]

@@ -1,6 +1,7 @@
 //! A chapter's Markdown with what the reader of a runbook needs added to it.
 
 use super::{card, evidence_view, fences, index, tree_view, values, way_out};
+use super::drill_page::Addresses;
 use crate::acceptance::{LastChecks, Records, Results};
 use crate::config::{Config, Headings};
 pub(super) use crate::evidence::State;
@@ -21,6 +22,8 @@ pub struct View<'a> {
     pub trees: &'a [Arc<Tree>],
     /// What was run.
     pub store: &'a Store,
+    /// Where the transcripts stand; empty where the site has none.
+    pub transcripts: &'a Addresses,
     /// Hashes of the inputs as they are now; without them nothing is called stale.
     pub inputs: Option<&'a BTreeMap<Subject, String>>,
     /// What the checks last found.
@@ -88,6 +91,7 @@ const STYLES: &[&str] = &[
     include_str!("assets/blocks.css"),
     include_str!("assets/values.css"),
     include_str!("assets/checklist.css"),
+    include_str!("assets/transcript.css"),
     include_str!("assets/print.css"),
 ];
 
@@ -102,6 +106,11 @@ const SCRIPTS: &[&str] = &[
     include_str!("assets/timer.js"),
     include_str!("assets/print.js"),
 ];
+
+/// All styles, for pages that are no chapters.
+pub(super) fn styles() -> String {
+    STYLES.concat()
+}
 
 /// The chapter as it goes to the renderer.
 pub fn render(page: &Page, view: &View<'_>) -> String {

@@ -15,7 +15,6 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         ("criteria.html", include_str!("templates/criteria.html")),
         ("criterion.html", include_str!("templates/criterion.html")),
         ("reference.html", include_str!("templates/reference.html")),
-        ("drills.html", include_str!("templates/drills.html")),
         ("evidence.html", include_str!("templates/evidence.html")),
         ("matrix.html", include_str!("templates/matrix.html")),
         (
@@ -28,6 +27,9 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         ),
         ("symptoms.html", include_str!("templates/symptoms.html")),
         ("values.html", include_str!("templates/values.html")),
+        ("marks.html", include_str!("templates/marks.html")),
+        ("overview.html", include_str!("templates/overview.html")),
+        ("transcript.html", include_str!("templates/transcript.html")),
         ("walks.html", include_str!("templates/walks.html")),
     ])
     .expect("the templates are constants of ours");

@@ -35,4 +35,5 @@ mod site;
 mod specification;
 mod tap;
 mod tidy;
+mod transcripts;
 mod trees;

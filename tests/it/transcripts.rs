@@ -1,0 +1,238 @@
+//! Transcripts: a page for each drill and doc test on record, that says what happened and takes nothing printed for markup.
+
+use crate::book::Book;
+
+const BLOCK: &str = "\n```bash\necho a doc test\n```\n";
+
+/// An issue page whose verification, resolution and drill are as given.
+fn issue(verification: &str, resolution: &str, drill: &str) -> String {
+    format!(
+        "---\nissue: 1\nresolve-within: 2s\n---\n# Down\n\n## Symptoms\n\n- it is down\n\n\
+         ## Resolution {{#resolution}}\n\n### Off {{#off}}\n\n```bash {{danger}}\n{resolution}\n```\n\n\
+         ## Verification\n\n```bash\n{verification}\n```\n\n## Drill\n\n### Off\n\n```bash\n{drill}\n```\n"
+    )
+}
+
+fn good() -> String {
+    issue("test ! -e /var/off", "rm -f /var/off", "touch /var/off")
+}
+
+fn book(page: &str) -> Book {
+    Book::new()
+        .page(
+            "front.md",
+            &format!("# Front\n\n[Down](issues/down.md)\n{BLOCK}"),
+        )
+        .page("drills.md", "# Drills\n\n<!-- runbook: drills -->\n")
+        .page("issues/down.md", page)
+}
+
+const OFF: &str = "book/drills/down/off.html";
+
+/// The part of a transcript that is ours.
+fn article(book: &Book, path: &str) -> String {
+    let html = book.read(path);
+    let start = html.find("<article").unwrap();
+    let end = html.rfind("</article>").unwrap();
+    html[start..end].to_owned()
+}
+
+#[track_caller]
+fn shows(text: &str, all: &[&str]) {
+    for part in all {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+#[test]
+fn a_recovery_is_shown_stage_by_stage_and_linked_both_ways() {
+    let book = book(&good());
+    book.run(&["verify"]).status(0);
+    let page = article(&book, OFF);
+    shows(
+        &page,
+        &[
+            "<h1 id=\"transcript\">Drill: Off</h1>",
+            "rb-state rb-good\">recovered</span> in <b>0.",
+            "of 2.00 s allowed",
+            "href=\"../../issues/down.html#off\"",
+            "href=\"../../drills.html\"",
+            "fresh: page, programs and configuration are as they were",
+            ">induce</a>",
+            "touch /var/off",
+            "exit status 1: it fails, as it must here",
+            "recovered in</th>",
+            " % of 2.00 s",
+            "href=\"../front/doc-test.html\"",
+        ],
+    );
+    let html = book.read(OFF);
+    shows(
+        &html,
+        &[
+            "<title>Drill: Down: Off - t</title>",
+            "path_to_root = \"../../\"",
+            "href=\"../../css/",
+        ],
+    );
+    shows(
+        &book.read("book/issues/down.html"),
+        &["href=\"../drills/down/off.html\""],
+    );
+    shows(
+        &book.read("book/drills.html"),
+        &[
+            "href=\"drills/down/off.html\"",
+            "href=\"drills/front/doc-test.html\"",
+            "<b>1</b> of 1 causes recovered",
+        ],
+    );
+    shows(
+        &article(&book, "book/drills/front/doc-test.html"),
+        &["Doc test: Front", "a doc test", "passed</span>"],
+    );
+    assert!(!book.read("book/print.html").contains("class=\"rb-ran"));
+    assert!(!book.read("book/toc.html").contains("drills/down"));
+}
+
+#[test]
+fn each_link_of_a_transcript_leads_somewhere() {
+    let book = book(&good());
+    book.run(&["verify"]).status(0);
+    let html = book.read(OFF);
+    let mut seen = 0;
+    for mark in ["href=\"", "src=\""] {
+        for part in html.split(mark).skip(1) {
+            let address = part.split(['"', '#', '?']).next().unwrap();
+            if address.is_empty() || address.contains(':') {
+                continue;
+            }
+            let file = book.path("book/drills/down").join(address);
+            assert!(file.exists(), "{address}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn a_failure_says_what_its_author_was_told() {
+    let book = book(&issue("true", "rm -f /var/off", "touch /var/off"));
+    book.run(&["verify"]).status(1);
+    shows(
+        &article(&book, OFF),
+        &[
+            "rb-state rb-bad\">verify vacuous</span>",
+            "Verification passes under the fault",
+            "<code>verify-vacuous</code>",
+            "<b>What to do:</b>",
+            "src/issues/down.md:",
+            "<b>Here it ended.</b>",
+        ],
+    );
+    shows(
+        &book.read("book/drills.html"),
+        &[
+            "rb-mark-bad",
+            "verify vacuous",
+            "<b>0</b> of 1 causes recovered",
+        ],
+    );
+    let failed = self::book(&issue(
+        "test ! -e /var/off",
+        "echo no such luck; false",
+        "touch /var/off",
+    ));
+    failed.run(&["verify"]).status(1);
+    shows(
+        &article(&failed, OFF),
+        &[
+            "step failed</span>",
+            "rb-ran-step rb-bad",
+            "no such luck",
+            "exit status 1: not what it must do",
+        ],
+    );
+}
+
+#[test]
+fn what_was_not_played_is_not_called_good() {
+    let needs = good().replace("issue: 1\n", "issue: 1\nneeds: [wings]\n");
+    let book =
+        book(&needs).toml("[preprocessor.runbook.instance.capabilities]\nwings = \"false\"\n");
+    book.run(&["verify"]);
+    shows(
+        &article(&book, OFF),
+        &[
+            "rb-state rb-stale\">not applicable</span>",
+            "It lacks <code>wings</code>",
+        ],
+    );
+    let never = self::book(&good());
+    never.write(
+        "book.toml",
+        "[book]\ntitle = \"t\"\n[preprocessor.runbook]\nrun = \"never\"\n",
+    );
+    never.run(&["build"]).status(0);
+    assert!(!never.path(OFF).exists());
+    shows(
+        &never.read("book/drills.html"),
+        &["not played yet", "<b>0</b> of 1 causes recovered"],
+    );
+    assert!(!never.read("book/issues/down.html").contains("drills/down"));
+}
+
+#[test]
+fn a_changed_page_makes_the_transcript_stale() {
+    let book = book(&good());
+    book.run(&["verify"]).status(0);
+    book.write("src/issues/down.md", &good().replace("rm -f", "rm -fv"));
+    let never = book.read("book.toml") + "[preprocessor.runbook]\nrun = \"never\"\n";
+    book.write("book.toml", &never);
+    book.run(&["build"]).status(0);
+    shows(
+        &article(&book, OFF),
+        &["stale: blocks of the page have changed since"],
+    );
+    shows(
+        &article(&book, "book/drills/front/doc-test.html"),
+        &["not compared: this build has run nothing"],
+    );
+}
+
+#[test]
+fn hostile_output_stays_text_and_is_bounded() {
+    let noise = "printf '</pre></article><script>alert(1)</script>\\033[31mred\\033[0m\\007{{#include /etc/passwd}}\\n'; \
+                 head -c 1000000 /dev/zero | tr '\\0' x; echo; test ! -e /var/off";
+    let book = book(&issue(noise, "rm -f /var/off", "touch /var/off"));
+    book.run(&["verify"]).status(0);
+    let html = book.read(OFF);
+    assert!(!html.contains("<script>alert") && !html.contains("root:x:"));
+    assert!(!html.contains('\u{1b}') && !html.contains('\u{7}'));
+    let page = article(&book, OFF);
+    shows(
+        &page,
+        &[
+            "&lt;/pre&gt;&lt;/article&gt;&lt;script&gt;alert(1)&lt;/script&gt;red\\x07&#123;&#123;#include",
+            "bytes are left off here; the evidence file has them",
+        ],
+    );
+    assert!(page.len() < 100_000, "{}", page.len());
+}
+
+#[test]
+fn plain_mdbook_keeps_the_transcript_under_the_cause() {
+    let book = book(&good());
+    book.run(&["verify"]).status(0);
+    let loaded = mdbook_driver::MDBook::load(book.dir.path()).unwrap();
+    let context = serde_json::json!({
+        "root": book.dir.path(), "config": {}, "renderer": "html", "mdbook_version": "0.5.4",
+    });
+    let input = serde_json::json!([context, loaded.book]).to_string();
+    let answer = crate::site::pipe(&book, &input).status(0).stdout;
+    shows(
+        &answer,
+        &["<summary>Transcript</summary>", "touch /var/off"],
+    );
+    assert!(!answer.contains("drills/down"), "{answer}");
+}
