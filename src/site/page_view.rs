@@ -1,7 +1,7 @@
 //! A chapter's Markdown with what the reader of a runbook needs added to it.
 
-use super::{card, evidence_view, fences, index, tree_view, values, way_out};
 use super::drill_page::Addresses;
+use super::{card, evidence_view, fences, index, tree_view, values, way_out};
 use crate::acceptance::{LastChecks, Records, Results};
 use crate::config::{Config, Headings};
 pub(super) use crate::evidence::State;
