@@ -68,12 +68,13 @@ impl Job {
         }
     }
 
-    /// Whether the alerting programs run in it. In a control experiment they do not.
+    /// Whether the alerting programs run in it. Of the control experiments they do in that which does
+    /// nothing: the alert must stay, too.
     pub fn is_live(&self) -> bool {
         let live = self
             .drill()
             .is_some_and(|(_, cause)| !cause.live.is_empty());
-        live && self.control().is_none()
+        live && self.control().is_none_or(|control| control.other.is_none())
     }
 
     /// The decision trees that are walked in it; in a control experiment none is.

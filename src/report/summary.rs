@@ -58,7 +58,7 @@ impl Summary {
             count.1 += 1;
             count.0 += usize::from(verdict.is_good());
             summary.count_walks(played);
-            if let Some(live) = &played.evidence.live {
+            if let (Some(live), false) = (&played.evidence.live, played.is_control) {
                 summary.live.1 += 1;
                 summary.live.0 += usize::from(live.is_whole());
             }

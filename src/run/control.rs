@@ -35,7 +35,10 @@ impl Drill<'_> {
         match other {
             None if cured => Err(self.self_healed()),
             Some(other) => self.with_other(other, cured),
-            None => Ok(Verdict::StaysRed),
+            None => {
+                self.still_raised(recorder)?;
+                Ok(Verdict::StaysRed)
+            }
         }
     }
 

@@ -268,10 +268,20 @@ fn what_a_page_may_say() {
 }
 
 #[test]
-fn control_experiments_are_not_live() {
-    let book = book("toy_broken == 1", LINK, "60s");
-    book.run(&["test", "--control", "--patience", "1s"])
+fn left_alone_the_alert_stays() {
+    book("toy_broken == 1", LINK, "60s")
+        .run(&["test", "--control", "--patience", "5s"])
         .status(0)
         .says("1/1 control experiments hold")
         .does_not_say("live");
+}
+
+#[test]
+fn an_alert_that_ends_by_itself() {
+    // Of three seconds here, and the experiment waits five.
+    book("changes(toy_broken[90s]) > 0", LINK, "60s")
+        .run(&["test", "--control", "--patience", "5s"])
+        .status(1)
+        .says("FAIL a.md: Switched off, left alone: self-healed")
+        .says("the alert of `Switched off` ends without the resolution: `ToyBroken`");
 }

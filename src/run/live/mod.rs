@@ -183,6 +183,24 @@ impl Drill<'_> {
         watch::note(live, &name, recorder)
     }
 
+    /// In a control experiment: without the resolution the alert must stay, too.
+    pub(super) fn still_raised(&self, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
+        let Some(live) = &self.live else {
+            return Ok(());
+        };
+        let names = self.names();
+        let Err(words) = watch::firing(live, &names, recorder)? else {
+            return Ok(());
+        };
+        let states = watch::states(live, &names, recorder)?;
+        Err(self.failed(
+            Verdict::SelfHealed,
+            format!("the alert of `{}` ends without the resolution: {}", self.cause.name, quoted(&names)),
+            words + &states,
+            "induce a fault that goes on, for instance with a client that goes on asking; else the drill does not prove that the resolution ends the alert",
+        ))
+    }
+
     /// Ends the services.
     pub(super) fn stop_services(&self, recorder: &mut Recorder<'_>) -> Result<(), Failed> {
         match &self.live {
