@@ -137,12 +137,15 @@ fn the_alert_fires_opens_the_page_and_resolves() {
     book.run(&["build", "--no-prepare"])
         .status(0)
         .says("(evidence)");
-    let page = book.read("book/a.html");
+    let page = book.read("book/a.html") + &book.read("book/drills/a/off.html");
     for text in [
         "Alert <b>ToyBroken</b> fired after <b>",
         ", opened this page, was resolved <b>",
         "Real prometheus and alertmanager, times ÷ 30.",
         "/api/v2/alerts",
+        "<code>ToyBroken</code> fired in prometheus and alertmanager",
+        ">alert fired</th>",
+        ">alert resolved</th>",
         "http://127.0.0.1:9090/user/a.html",
     ] {
         assert!(page.contains(text), "no `{text}`");

@@ -210,7 +210,7 @@ fn recovery(speed: Option<u64>, target: u64, scale: Scale) -> TimeRow {
         name: "recovered in",
         what: "from the start of Resolution until Verification passes",
         href: None,
-        time: speed.map_or_else(|| "–".to_owned(), time),
+        time: speed.map_or_else(|| "not recovered".to_owned(), time),
         share: speed.map(|ms| share(ms, target)),
         marks: scale.marks(Shape::Good, speed, Some(target)),
         is_sum: true,
