@@ -4,12 +4,14 @@ mod instance;
 mod live;
 mod respond;
 mod rules;
+mod site;
 mod values;
 
 pub use instance::Instance;
 pub use live::{LiveConfig, Service};
 pub use respond::{Argv, RespondConfig};
 pub use rules::{ForeignLinks, RuleConfig};
+pub use site::Redirect;
 pub use values::Value;
 
 use crate::finding::{Finding, did_you_mean};
@@ -133,6 +135,10 @@ pub struct Config {
     pub max_clicks: usize,
     /// The chapter that lists all symptoms, below `src`.
     pub symptom_index: Option<PathBuf>,
+    /// A file with Prometheus' answer how often each alert fired, relative to the root.
+    pub often: Option<PathBuf>,
+    /// Addresses that the book once had.
+    pub redirects: Vec<Redirect>,
     /// Where a decision tree sends whoever finds no branch: a chapter below `src`, with an anchor.
     pub escalation: Option<String>,
     /// What `mdbook build` executes.
@@ -205,6 +211,8 @@ struct Raw {
     max_clicks: Option<usize>,
     symptom_index: Option<PathBuf>,
     escalation: Option<String>,
+    often: Option<PathBuf>,
+    redirects: BTreeMap<String, String>,
     run: RunPolicy,
     categories: BTreeMap<String, String>,
     resolve_within: Option<String>,
@@ -286,6 +294,8 @@ impl Config {
             max_clicks: raw.max_clicks.unwrap_or(2),
             symptom_index: raw.symptom_index,
             escalation: raw.escalation,
+            often: raw.often,
+            redirects: site::redirects(file, &raw.redirects)?,
             run: raw.run,
             categories,
             resolve_within,

@@ -14,13 +14,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What a web server shows for addresses that do not exist.
+pub const LOST: &str = "404.html";
+
 /// The format of the stored matrix.
 const SCHEMA: u32 = 1;
 
 /// The way from one entry to one symptom's resolution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Way {
-    /// `front page`, `symptom index`, `alert NAME`, or `tree NAME`.
+    /// `front page`, `symptom index`, `lost address`, `alert NAME`, or `tree NAME`.
     pub entry: String,
     /// The fewest clicks; `None` if there is no way.
     pub clicks: Option<usize>,
@@ -156,6 +159,14 @@ fn entries(site: &Site, pages: &[Arc<Page>], config: &Config) -> Vec<Entry> {
         entries.push(Entry {
             name: "symptom index".to_owned(),
             page: crate::page::html_path(index),
+            fragment: None,
+            only: None,
+        });
+    }
+    if pages.iter().any(|page| page.issue.is_some()) && site.page(Path::new(LOST)).is_some() {
+        entries.push(Entry {
+            name: "lost address".to_owned(),
+            page: LOST.into(),
             fragment: None,
             only: None,
         });

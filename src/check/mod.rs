@@ -1,6 +1,7 @@
 //! Checks, a file each: kebab-case name, what it looks at, what it says.
 
 mod acceptance;
+mod addresses;
 mod catalogue;
 mod danger;
 mod dashboards;
@@ -14,6 +15,7 @@ mod trees;
 mod waivers;
 
 pub use acceptance::failed;
+pub use addresses::addresses_lead;
 pub use catalogue::log_lines;
 pub use danger::destructive;
 pub use dashboards::dashboard_links;

@@ -25,6 +25,8 @@ pub const NAMES: &[&str] = &[
     "duplicate-id",
     "link-loses-query",
     "alert-anchor",
+    "address-taken",
+    "redirect-dead",
     "tree-malformed",
     "condition-without-measure",
     "leaf-without-link",

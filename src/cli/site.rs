@@ -43,20 +43,23 @@ pub(super) fn build(
     purpose: Purpose<'_>,
 ) -> Result<Built, CliError> {
     let config = &opened.config;
+    let (pages, trees) = (&opened.pages, &opened.trees);
     let runbook = Runbook {
         inputs,
         ..Runbook::default()
     };
-    let mut root = crate::site::build(config, dest, runbook.clone())?;
+    let mut root = crate::site::build(config, dest, runbook.clone(), pages, trees)?;
     let chapters: Vec<&Path> = opened
         .pages
         .iter()
         .map(|page| page.path.as_path())
         .collect();
-    let site = Site::read(&root, &chapters)?;
+    let site = Site::read(&root, &chapters)?.also(nav::LOST);
     let (matrix, mut findings) = nav::matrix(&site, &opened.pages, &opened.trees, config);
     findings.extend(check::links(&site, &opened.pages));
     findings.extend(check::alert_anchors(&site, &opened.pages));
+    findings.extend(check::addresses_lead(&site, &opened.pages, config));
+    findings.extend(crate::site::often_readable(config));
     findings.extend(check::escalation_target(&site, config));
     if config.has_rules() {
         let (files, _) = opened.rules();
@@ -72,7 +75,7 @@ pub(super) fn build(
         };
         if counted || checked {
             // The pages show what was found on the pages: links do not depend on it.
-            root = crate::site::build(config, dest, runbook)?;
+            root = crate::site::build(config, dest, runbook, pages, trees)?;
         }
         fs_write::write(&root.join("navigation.json"), matrix.to_json().as_bytes())?;
     }

@@ -1,11 +1,14 @@
 //! The site, built by mdBook as a library.
 
+use super::after;
+use super::finder::Chapters;
 use crate::book::{BookError, chain, load_mdbook};
 use crate::config::Config;
 use crate::fs_write::WriteError;
-use crate::page::html_path;
+use crate::page::{Page, html_path};
 use crate::preprocessor::Runbook;
 use crate::site::drill_page::{self, Transcript};
+use crate::tree::Tree;
 use mdbook_html::HtmlHandlebars;
 use mdbook_preprocessor::book::BookItem;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,9 @@ pub enum SiteError {
     /// mdBook cannot render it.
     #[error("mdBook cannot build the site: {0}")]
     Build(String),
+    /// What is written after mdBook cannot be.
+    #[error(transparent)]
+    After(#[from] after::WriteError),
     /// A page of the built site cannot be read.
     #[error("cannot read the built page {path}")]
     Read {
@@ -43,7 +49,13 @@ pub enum SiteError {
 
 /// Builds the HTML of the book into `dest`; other renderers of `book.toml` are left to mdBook.
 /// Returns the folder of the pages.
-pub fn build(config: &Config, dest: &Path, mut runbook: Runbook) -> Result<PathBuf, SiteError> {
+pub fn build(
+    config: &Config,
+    dest: &Path,
+    mut runbook: Runbook,
+    pages: &[Arc<Page>],
+    trees: &[Arc<Tree>],
+) -> Result<PathBuf, SiteError> {
     let mut book = load_mdbook(&config.root)?;
     book.config.build.build_dir = std::path::absolute(dest).map_err(|source| SiteError::Read {
         path: dest.to_owned(),
@@ -66,5 +78,11 @@ pub fn build(config: &Config, dest: &Path, mut runbook: Runbook) -> Result<PathB
     let transcripts = transcripts.lock().unwrap_or_else(PoisonError::into_inner);
     drill_page::write(&root, &like, &transcripts)?;
     super::access::apply(&root)?;
+    let chapters = Chapters {
+        config,
+        pages: pages.iter().map(AsRef::as_ref).collect(),
+        trees,
+    };
+    after::complete(&root, &chapters)?;
     Ok(root)
 }

@@ -54,6 +54,15 @@ impl Site {
         })
     }
 
+    /// Reads a page that is no chapter too, where the site has it.
+    pub fn also(mut self, path: &str) -> Self {
+        if let Ok(text) = std::fs::read_to_string(self.root.join(path)) {
+            let path = PathBuf::from(path);
+            self.pages.insert(path.clone(), read_page(&text, &path));
+        }
+        self
+    }
+
     /// The first chapter, which mdBook also writes as `index.html`.
     pub fn front(&self) -> &Path {
         &self.front

@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// The names that may follow `runbook:`.
 const DIRECTIVES: &[&str] = &[
-    "alerts", "criteria", "drills", "matrix", "symptoms", "walks",
+    "alerts", "criteria", "drills", "front", "matrix", "symptoms", "walks",
 ];
 
 /// Directives that nobody will fill.
@@ -38,6 +38,7 @@ pub(super) fn replace_directives(page: &Page, view: &View<'_>, edits: &mut Edits
         let html = match directive.name.as_str() {
             DIRECTIVE => super::criteria::criteria_of(page, view, edits),
             "alerts" => super::alerts::alerts(page, view),
+            "front" => super::front::front(page, view),
             "symptoms" => symptoms(page, view),
             "drills" => super::overview::drills(page, view),
             "matrix" => matrix(page, view),

@@ -1,6 +1,7 @@
 //! What is added to the pages, and the site as it is built.
 
 mod access;
+pub mod after;
 mod alerts;
 mod block;
 mod build;
@@ -9,8 +10,11 @@ mod criteria;
 pub mod drill_page;
 mod evidence_view;
 mod fences;
+mod finder;
+mod front;
 pub mod html;
 mod index;
+mod often;
 mod overview;
 mod page_view;
 mod shell;
@@ -26,4 +30,5 @@ mod way_out;
 pub use build::{SiteError, build};
 pub use drill_page::all as transcripts;
 pub use index::unknown_directives;
+pub use often::often_readable;
 pub use page_view::{View, render};

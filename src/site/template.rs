@@ -15,6 +15,8 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         ("criteria.html", include_str!("templates/criteria.html")),
         ("criterion.html", include_str!("templates/criterion.html")),
         ("reference.html", include_str!("templates/reference.html")),
+        ("front.html", include_str!("templates/front.html")),
+        ("lead.html", include_str!("templates/lead.html")),
         ("evidence.html", include_str!("templates/evidence.html")),
         ("matrix.html", include_str!("templates/matrix.html")),
         (
@@ -39,9 +41,14 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
 /// Fills a template; every value is escaped. The result is one line: a blank one would end the
 /// HTML block that it stands in.
 pub(super) fn fill(name: &str, values: &impl Serialize) -> String {
-    let context = Context::from_serialize(values).expect("values are structs of ours");
-    let html = TEMPLATES
-        .render(name, &context)
-        .expect("the templates name only what the values have");
+    let html = fill_page(name, values);
     html.lines().map(str::trim_start).collect()
+}
+
+/// Fills the template of a page that is no chapter; every value is escaped.
+pub(super) fn fill_page(name: &str, values: &impl Serialize) -> String {
+    let context = Context::from_serialize(values).expect("values are structs of ours");
+    TEMPLATES
+        .render(name, &context)
+        .expect("the templates name only what the values have")
 }

@@ -58,6 +58,22 @@ pub(super) fn relative(from: &Path, to: &Path) -> String {
     parts.join("/")
 }
 
+/// Percent-encoded (RFC 3986 §2.1), but for what may stand in a path and in a fragment.
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for c in text.chars() {
+        if c.is_alphanumeric() || "-._~/!$&'()*+,;=@".contains(c) {
+            encoded.push(c);
+        } else {
+            let mut buffer = [0; 4];
+            for byte in c.encode_utf8(&mut buffer).bytes() {
+                encoded += &format!("%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
 /// Milliseconds as `0.41 s`, from a minute on as `2 min 5 s`.
 pub(super) fn time(ms: u64) -> String {
     if ms < 60_000 {

@@ -15,6 +15,7 @@ mod drills;
 mod engram;
 mod escalation;
 mod fences;
+mod front;
 mod gameday;
 mod gameday_bot;
 mod hostile;
