@@ -32,6 +32,14 @@ impl<'a> Chapters<'a> {
         }
     }
 
+    /// The id of the heading that a tree stands under.
+    pub(super) fn tree_anchor(&self, tree: &Tree) -> Option<&'a str> {
+        let page = self.pages.iter().find(|page| page.path == tree.page)?;
+        let mut headings = page.document.headings.iter();
+        let heading = headings.find(|it| self.config.headings.is_tree(&it.text))?;
+        heading.id.as_deref()
+    }
+
     /// All issue pages: what burns most often first, then by severity, then in the order of the book.
     pub(super) fn issues(&self, often: Option<&Often>) -> Vec<&'a Page> {
         let mut issues: Vec<&Page> = self.pages.clone();
@@ -121,14 +129,7 @@ pub(super) fn data(chapters: &Chapters<'_>) -> Data {
     }
     monitored(chapters, &mut collector);
     for tree in chapters.trees {
-        let page = pages.iter().find(|page| page.path == tree.page);
-        let heading = page.and_then(|page| {
-            let headings = &page.document.headings;
-            headings
-                .iter()
-                .find(|it| chapters.config.headings.is_tree(&it.text))
-        });
-        let anchor = heading.and_then(|heading| heading.id.as_deref());
+        let anchor = chapters.tree_anchor(tree);
         collector.add(
             "tree",
             &crate::page::html_path(&tree.page),
@@ -218,7 +219,12 @@ fn messages(page: &Page, pages: &[&Page], collector: &mut Collector) {
         if let Some((to, anchor)) = target.filter(|(to, anchor)| *to != own || anchor.is_some()) {
             for message in &row.codes {
                 if !collector.has("metric", message) {
-                    collector.add("message", &to, anchor.as_deref(), message);
+                    let kind = if message.contains(' ') {
+                        "message"
+                    } else {
+                        "term"
+                    };
+                    collector.add(kind, &to, anchor.as_deref(), message);
                 }
             }
         }

@@ -22,7 +22,6 @@ struct Front<'a> {
 struct TreeLink<'a> {
     href: String,
     title: &'a str,
-    question: &'a str,
 }
 
 #[derive(Serialize)]
@@ -87,9 +86,8 @@ fn shown(chapters: &Chapters<'_>, from: &Path, lost: bool) -> String {
             .trees
             .iter()
             .map(|tree| TreeLink {
-                href: address(&html_path(&tree.page), None),
+                href: address(&html_path(&tree.page), chapters.tree_anchor(tree)),
                 title: &tree.title,
-                question: &tree.root.question,
             })
             .collect(),
         counted: often.is_some(),

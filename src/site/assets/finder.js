@@ -34,6 +34,7 @@
     make(link, "span", "rb-found-text", one.text);
     link.appendChild(document.createTextNode(" "));
     var where = one.text === one.title ? one.kind : one.kind + " \u2192 " + one.title;
+    if (one.cause && one.cause !== one.text) { where += ": " + one.cause; }
     make(link, "span", "rb-found-where", where);
   }
 

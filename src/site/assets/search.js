@@ -4,7 +4,7 @@
   var finder = window.runbookFinder;
   if (!finder || finder.find) { return; }
   // What one sees comes before what somebody else calls it, where all else is equal.
-  var KINDS = { symptom: 1, message: 0.97, alert: 1, cause: 0.95, issue: 0.9, "log line": 0.85, metric: 0.85, tree: 0.8 };
+  var KINDS = { symptom: 1, message: 0.97, alert: 1, cause: 0.95, issue: 0.9, "log line": 0.85, metric: 0.85, term: 0.85, tree: 0.8 };
   // A pasted line may be long; more words than these say nothing new.
   var MOST_WORDS = 80;
 
@@ -43,6 +43,11 @@
     });
     var parts = squeezed(entry[3]).split(/\[\.\.\]|\u2026/).map(function (part) { return part.trim(); }).filter(Boolean);
     return { kind: entry[0], page: finder.pages[entry[1]], anchor: entry[2], text: entry[3], words: own, raw: squeezed(entry[3]), parts: parts };
+  });
+  // The causes, by place.
+  var causes = new Map();
+  entries.forEach(function (entry) {
+    if (entry.kind === "cause") { causes.set(entry.page[0] + "#" + entry.anchor, entry.text); }
   });
   var known = Array.from(vocabulary.keys());
   function weight(word) { return Math.log(1 + entries.length / vocabulary.get(word).length); }
@@ -136,14 +141,14 @@
     var places = new Set();
     found = found.filter(function (one) {
       var place = one.entry.page[0] + "#" + one.entry.anchor;
-      if (places.has(place) || one.score < found[0].score * 0.4) { return false; }
+      if (places.has(place) || one.score < found[0].score * 0.45) { return false; }
       places.add(place);
       return true;
     });
     return found.slice(0, most || 8).map(function (one) {
       var entry = one.entry;
       return {
-        kind: entry.kind, text: entry.text, title: entry.page[1], severity: entry.page[2], score: one.score,
+        kind: entry.kind, text: entry.text, title: entry.page[1], cause: causes.get(entry.page[0] + "#" + entry.anchor) || "", severity: entry.page[2], score: one.score,
         href: encodeURI(entry.page[0]).replace(/[?#]/g, encodeURIComponent) + (entry.anchor ? "#" + encodeURIComponent(entry.anchor) : "")
       };
     });
