@@ -56,9 +56,10 @@ fn inside(address: &str) -> Option<PathBuf> {
         .components()
         .all(|it| matches!(it, Component::Normal(_)));
     let plain = is_inside && !address.starts_with("//") && !address.contains(['?', '#', ':', '\\']);
-    let path = match address.ends_with('/') {
-        true => path.join("index.html"),
-        false => path.to_owned(),
+    let path = if address.ends_with('/') {
+        path.join("index.html")
+    } else {
+        path.to_owned()
     };
     (plain && path.extension().is_some_and(|it| it == "html")).then_some(path)
 }
@@ -92,14 +93,8 @@ mod tests {
             "a.html?b",
             "a.js",
         ] {
-            assert_eq!(
-                case(outside),
-                (outside == "/")
-                    .then(|| "index.html".to_owned())
-                    .as_deref()
-                    .map(str::to_owned),
-                "{outside}"
-            );
+            let expected = (outside == "/").then(|| "index.html".to_owned());
+            assert_eq!(case(outside), expected, "{outside}");
         }
     }
 }

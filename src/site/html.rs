@@ -55,6 +55,7 @@ impl Site {
     }
 
     /// Reads a page that is no chapter too, where the site has it.
+    #[must_use]
     pub fn also(mut self, path: &str) -> Self {
         if let Ok(text) = std::fs::read_to_string(self.root.join(path)) {
             let path = PathBuf::from(path);
