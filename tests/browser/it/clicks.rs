@@ -110,9 +110,11 @@ fn alert_links() -> Result<Vec<(String, String)>> {
                 .trim_matches('\'')
                 .strip_prefix("https://runbook.engram.example.com/");
             let path = path.with_context(|| format!("{url} is another book's"))?;
+            // As Prometheus fills it in.
+            let path = path.replace("{{ $labels.memory_space | urlquery }}", "tenant_b");
             links.push((
                 alert.take().context("a link before any alert")?,
-                path.to_owned(),
+                path,
             ));
         }
     }
