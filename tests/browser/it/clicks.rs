@@ -112,10 +112,7 @@ fn alert_links() -> Result<Vec<(String, String)>> {
             let path = path.with_context(|| format!("{url} is another book's"))?;
             // As Prometheus fills it in.
             let path = path.replace("{{ $labels.memory_space | urlquery }}", "tenant_b");
-            links.push((
-                alert.take().context("a link before any alert")?,
-                path,
-            ));
+            links.push((alert.take().context("a link before any alert")?, path));
         }
     }
     Ok(links)
