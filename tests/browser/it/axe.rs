@@ -30,16 +30,29 @@ const KINDS: &[&str] = &[
 /// Rules of axe-core that mdBook's own template breaks: rule, selector, why it stands.
 const OF_MDBOOK: &[(&str, &str, &str)] = &[];
 
-async fn kinds(_world: &World, tab: &Tab) -> Result<()> {
+async fn kinds(world: &World, tab: &Tab) -> Result<()> {
     let axe = repository().join("target/axe/node_modules/axe-core/axe.min.js");
     let axe = std::fs::read_to_string(&axe)
         .with_context(|| format!("{} is missing: `make axe` installs it", axe.display()))?;
+    // Where something has been played already: the transcript of a drill and of a doc test.
+    let files = world.site.files(".html");
+    let is_test = |file: &&str| file.ends_with("doc-test.html");
+    let transcripts = || {
+        files
+            .iter()
+            .map(String::as_str)
+            .filter(|file| file.starts_with("drills/"))
+    };
+    let played = [
+        transcripts().find(is_test),
+        transcripts().find(|file| !is_test(file)),
+    ];
     let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for scheme in ["light", "dark"] {
         tab.prefers(scheme).await?;
         for (width, height) in [(1280, 900), (390, 844)] {
             tab.size(width, height).await?;
-            for kind in KINDS {
+            for kind in KINDS.iter().copied().chain(played.into_iter().flatten()) {
                 tab.go(kind).await?;
                 for (rule, fault) in violations(tab, &axe).await? {
                     faults
