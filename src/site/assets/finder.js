@@ -19,12 +19,14 @@
   }
 
   function option(one, number) {
+    // What is chosen is the link itself: an option must not hold another thing to click.
     var item = make(list, "li", "", "");
-    item.id = "rb-found-" + number;
-    item.setAttribute("role", "option");
-    item.setAttribute("aria-selected", "false");
+    item.setAttribute("role", "presentation");
     var link = make(item, "a", "", "");
     link.href = root + one.href;
+    link.id = "rb-found-" + number;
+    link.setAttribute("role", "option");
+    link.setAttribute("aria-selected", "false");
     link.tabIndex = -1;
     if (one.severity) {
       var level = one.severity.toLowerCase().replace(/[^a-z0-9_-]/g, "");
@@ -39,7 +41,7 @@
   }
 
   function choose(number) {
-    var items = list.children;
+    var items = list.querySelectorAll("a");
     if (items[chosen]) { items[chosen].setAttribute("aria-selected", "false"); }
     chosen = items.length ? (number + items.length) % items.length : -1;
     if (items[chosen]) {
@@ -73,10 +75,9 @@
   }
 
   function open(aside) {
-    var item = list.children[chosen];
-    if (!item) { return; }
-    var href = item.firstChild.href;
-    if (aside) { window.open(href, "_blank", "noopener"); } else { window.location.assign(href); }
+    var link = list.querySelectorAll("a")[chosen];
+    if (!link) { return; }
+    if (aside) { window.open(link.href, "_blank", "noopener"); } else { window.location.assign(link.href); }
   }
 
   field.addEventListener("input", finder.show);
