@@ -288,3 +288,15 @@ fn an_alert_that_ends_by_itself() {
         .says("FAIL a.md: Switched off, left alone: self-healed")
         .says("the alert of `Switched off` ends without the resolution: `ToyBroken`");
 }
+
+#[test]
+fn a_prometheus_that_the_page_has_killed_does_not_say_that_all_is_well() {
+    let book = book("toy_broken == 1", LINK, "8s");
+    let resolution = "echo 0 >/var/broken\n";
+    let page = PAGE.replace(
+        resolution,
+        "echo 0 >/var/broken\npkill -KILL -x prometheus\n",
+    );
+    book.write("src/a.md", &page);
+    ends(&book, "alert-unresolved").says("http://127.0.0.1:9090/api/v1/alerts: curl: (7)");
+}

@@ -86,12 +86,15 @@ pub(super) fn firing(
     recorder: &mut Recorder<'_>,
 ) -> Result<Result<(), String>, Failed> {
     Ok(ask(live, "/api/v1/alerts", recorder)?.and_then(|answer| {
-        let fires = list(&answer, "/data/alerts")
-            .any(|alert| alert["state"] == "firing" && is_one_of(alert, names));
+        let fires = is_firing(&answer, names);
         fires
             .then_some(())
             .ok_or_else(|| within(live, "it does not fire in Prometheus"))
     }))
+}
+
+fn is_firing(answer: &Value, names: &[&str]) -> bool {
+    list(answer, "/data/alerts").any(|alert| alert["state"] == "firing" && is_one_of(alert, names))
 }
 
 /// The first of the alerts that is active in Alertmanager, with a link.
@@ -131,7 +134,12 @@ pub(super) fn gone(
     names: &[&str],
     recorder: &mut Recorder<'_>,
 ) -> Result<Result<(), String>, Failed> {
-    if firing(live, names, recorder)?.is_ok() {
+    // A Prometheus that does not answer has not said that it is over.
+    let fires = match ask(live, "/api/v1/alerts", recorder)? {
+        Ok(answer) => is_firing(&answer, names),
+        Err(words) => return Ok(Err(words)),
+    };
+    if fires {
         return Ok(Err(within(live, "it still fires in Prometheus")));
     }
     Ok(alertmanager(live, recorder)?.and_then(|alerts| {
