@@ -1,5 +1,5 @@
 # The two commands that do everything; both install missing Debian packages and say so.
-.PHONY: verify test control setup lint bench axe browser
+.PHONY: verify test control setup lint bench axe browser screenshots
 
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
 PROGRAMS = amtool:prometheus-alertmanager bwrap:bubblewrap chromedriver:chromium-driver chromium:chromium curl:curl \
@@ -37,6 +37,12 @@ axe:
 browser: setup axe
 	cargo build --release --locked --workspace
 	MDBOOK_RUNBOOK="$(CURDIR)/target/release/mdbook-runbook" tests/tap.sh browser '' cargo test --locked -p runbook-browser
+
+# The pictures of tests/browser/screenshots, from the book as it is.
+screenshots: setup
+	cargo build --release --locked --workspace
+	MDBOOK_RUNBOOK="$(CURDIR)/target/release/mdbook-runbook" RUNBOOK_SCREENSHOTS="$(CURDIR)/tests/browser/screenshots" \
+	  cargo test --locked -p runbook-browser
 
 # No fault goes away by itself, or by the resolution of another cause of its page. After `make verify`.
 control: setup

@@ -17,6 +17,7 @@ mod drill;
 mod hostile;
 mod measures;
 mod quiet;
+mod screenshots;
 mod serve;
 mod shell;
 mod site;
@@ -45,6 +46,13 @@ fn main() -> ExitCode {
     if arguments.list {
         let trials = tests.iter().map(|(name, _)| Trial::test(*name, || Ok(())));
         return libtest_mimic::run(&arguments, trials.collect()).exit_code();
+    }
+    if screenshots::wanted().is_some() {
+        let world = World::start();
+        let taken = world.play(|world, tab| Box::pin(screenshots::take(world, tab)));
+        world.stop();
+        taken.expect("each page can be shown");
+        return ExitCode::SUCCESS;
     }
     let world = Arc::new(World::start());
     let trials = tests
