@@ -84,7 +84,7 @@ pub(crate) fn one_way_to_each_page(site: &Site) -> Result<Vec<Vec<String>>> {
         .collect())
 }
 
-fn matrix(site: &Site) -> Result<Matrix> {
+pub(crate) fn matrix(site: &Site) -> Result<Matrix> {
     let json = std::fs::read(site.root.join("navigation.json"))?;
     Ok(serde_json::from_slice(&json)?)
 }
@@ -98,7 +98,7 @@ fn ways(matrix: &Matrix, wanted: impl Fn(&Way) -> bool) -> BTreeSet<Vec<String>>
 }
 
 /// Each alert of the rule file with its link, as it stands there: read by lines, not by the tool.
-fn alert_links() -> Result<Vec<(String, String)>> {
+pub(crate) fn alert_links() -> Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(repository().join("alerts/alerts.yml"))?;
     let mut links = Vec::new();
     let mut alert = None;

@@ -14,6 +14,7 @@ mod chromium;
 mod clicks;
 mod copy;
 mod drill;
+mod finder;
 mod hostile;
 mod measures;
 mod quiet;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         clicks::TESTS,
         copy::TESTS,
         drill::TESTS,
+        finder::TESTS,
         hostile::TESTS,
         measures::TESTS,
         quiet::TESTS,

@@ -1,5 +1,6 @@
-//! A static server on the loopback interface, with the strictest policy that a site of ours must live under.
+//! A static server on the loopback interface, with the strict policy that the README recommends.
 
+use crate::site::repository;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use std::net::{Ipv4Addr, TcpListener};
@@ -8,9 +9,13 @@ use tokio::runtime::Runtime;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// What a cautious web master sends, but for mdBook's inline scripts and styles.
-pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
-img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
+/// The policy that the README gives to web masters.
+fn policy() -> HeaderValue {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let after = readme.split("Content-Security-Policy \"").nth(1);
+    let policy = after.and_then(|rest| rest.split('"').next());
+    HeaderValue::from_str(policy.expect("the README gives a policy")).unwrap()
+}
 
 /// A server; it ends with the runtime.
 pub(crate) struct Server {
@@ -27,7 +32,7 @@ impl Server {
             .fallback_service(files)
             .layer(SetResponseHeaderLayer::overriding(
                 header::CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static(POLICY),
+                policy(),
             ));
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();

@@ -100,6 +100,21 @@ impl Tab {
             .with_context(|| path.to_owned())
     }
 
+    /// Presses a key that types nothing.
+    pub(crate) async fn key(&self, name: &str) -> Result<()> {
+        let code = match name {
+            "Enter" => 13,
+            "ArrowDown" => 40,
+            other => bail!("which key is {other}?"),
+        };
+        for kind in ["rawKeyDown", "keyUp"] {
+            let event =
+                json!({ "type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code });
+            self.cdp("Input.dispatchKeyEvent", event).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a function body in the page.
     pub(crate) async fn js(&self, script: &str, args: Vec<Value>) -> Result<Value> {
         let result = self.driver.execute(script, args).await;

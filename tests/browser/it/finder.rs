@@ -1,0 +1,236 @@
+//! What an operator finds at the front page by the keyboard alone, and at addresses that alerts and memory give.
+
+use crate::clicks;
+use crate::site::Site;
+use crate::tab::Tab;
+use crate::world::{Test, World};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use std::fs;
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    (
+        "finder::each_symptom_leads_to_its_resolution_by_keys",
+        |world, tab| Box::pin(keys(world, tab)),
+    ),
+    (
+        "finder::a_thousand_symptoms_are_answered_at_once",
+        |world, tab| Box::pin(thousand(world, tab)),
+    ),
+    (
+        "finder::an_alert_has_an_address_that_keeps_its_query",
+        |world, tab| Box::pin(alerts(world, tab)),
+    ),
+    (
+        "finder::a_lost_address_that_names_an_alert_leads_to_it",
+        |_, tab| Box::pin(lost(tab)),
+    ),
+];
+
+/// The options that are found, as absolute addresses.
+const FOUND: &str = "const field = document.getElementById('rb-find');
+if (field.value !== arguments[0]) { return false; }
+const found = Array.from(document.querySelectorAll('#rb-found > li[role=option] a')).map(a => a.href);
+return found.length ? found : false;";
+
+/// As many arrows down as an operator presses without typing another word.
+const MOST_ARROWS: usize = 4;
+
+async fn keys(world: &World, tab: &Tab) -> Result<()> {
+    let rows = clicks::matrix(&world.site)?.rows;
+    for row in &rows {
+        let way = row.ways.iter().find(|way| way.entry == "front page");
+        let target = way
+            .and_then(|way| way.path.last())
+            .context("a symptom without a way")?;
+        by_keys(tab, &row.symptom, target)
+            .await
+            .with_context(|| row.symptom.clone())?;
+    }
+    Ok(())
+}
+
+/// Types the symptom as it stands, chooses with the arrows, and presses Enter: the resolution, or
+/// its page and one click more.
+async fn by_keys(tab: &Tab, symptom: &str, target: &str) -> Result<()> {
+    tab.go("index.html").await?;
+    tab.js(
+        "const field = document.getElementById('rb-find'); field.focus(); field.select();",
+        vec![],
+    )
+    .await?;
+    tab.cdp("Input.insertText", json!({ "text": symptom }))
+        .await?;
+    let found = tab
+        .until("something is found", FOUND, &[json!(symptom)])
+        .await?;
+    let found: Vec<String> = serde_json::from_value(found)?;
+    let page = target.split('#').next().unwrap_or_default();
+    let (exact, near) = (tab.url(target), tab.url(page));
+    let index = found.iter().position(|url| *url == exact).or_else(|| {
+        found
+            .iter()
+            .position(|url| url.split('#').next() == Some(&*near))
+    });
+    let index = index.with_context(|| format!("{target} is not among {found:?}"))?;
+    ensure!(
+        index <= MOST_ARROWS,
+        "{target} is number {index} of {found:?}"
+    );
+    for _ in 0..index {
+        tab.key("ArrowDown").await?;
+    }
+    tab.key("Enter").await?;
+    tab.arrives(&found[index]).await?;
+    if found[index] != exact {
+        tab.follow(target).await?;
+    }
+    Ok(())
+}
+
+/// What is typed, letter by letter.
+const QUERIES: &[&str] = &[
+    "connection refused 417",
+    "latency",
+    "the disk of host 9",
+    "E0993",
+    "nothing like that",
+];
+
+async fn thousand(world: &World, tab: &Tab) -> Result<()> {
+    let site = big()?;
+    let tab = &tab.based(format!("file://{}/", site.root.display()));
+    tab.go("index.html").await?;
+    let times: Vec<f64> = serde_json::from_value(tab.js(TIMES, vec![json!(QUERIES)]).await?)?;
+    let mut sorted = times.clone();
+    sorted.sort_by(f64::total_cmp);
+    let (median, worst) = (sorted[sorted.len() / 2], sorted[sorted.len() - 1]);
+    world.note(format!(
+        "the finder, 1,000 symptoms, {} letters typed: median {median:.1} ms, longest {worst:.1} ms",
+        times.len()
+    ));
+    ensure!(times.len() > 40 && median < 50.0, "{times:?}");
+    Ok(())
+}
+
+/// Milliseconds from each letter to the list, laid out.
+const TIMES: &str = "const field = document.getElementById('rb-find');
+const list = document.getElementById('rb-found');
+const times = [];
+let most = 0;
+for (const query of arguments[0]) {
+  for (let length = 1; length <= query.length; length += 1) {
+    const before = performance.now();
+    field.value = query.slice(0, length);
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+    list.getBoundingClientRect();
+    times.push(performance.now() - before);
+    most = Math.max(most, list.children.length);
+  }
+}
+if (most < 3) { throw new Error('nothing is found'); }
+return times;";
+
+/// A book of a hundred issues with ten symptoms each.
+fn big() -> Result<Site> {
+    const WORDS: &[&str] = &[
+        "latency",
+        "connection refused",
+        "checksum",
+        "the disk of host",
+        "queue",
+        "memory",
+        "certificate",
+    ];
+    let dir = tempfile::tempdir()?;
+    let src = dir.path().join("big/src");
+    fs::create_dir_all(&src)?;
+    let toml = "[book]\ntitle = \"Big\"\n[preprocessor.runbook]\nrun = \"never\"\n";
+    fs::write(dir.path().join("big/book.toml"), toml)?;
+    let mut summary = "# Summary\n\n- [Start](start.md)\n".to_owned();
+    fs::write(src.join("start.md"), "# Start\n\n<!-- runbook: front -->\n")?;
+    for issue in 0..100 {
+        summary += &format!("- [Issue {issue}](issue-{issue}.md)\n");
+        let symptoms: String = (0..10)
+            .map(|n| {
+                let word = WORDS[(issue + n) % WORDS.len()];
+                format!(
+                    "- {word} {} fails with `E{:04}`\n",
+                    issue * 7 % 100,
+                    issue * 10 + n
+                )
+            })
+            .collect();
+        let page = format!(
+            "---\nissue: {issue}\nseverity: SEV2\n---\n# Issue {issue}\n\n## Symptoms\n\n{symptoms}\n## Resolution {{#resolution}}\n\nWait.\n"
+        );
+        fs::write(src.join(format!("issue-{issue}.md")), page)?;
+    }
+    fs::write(src.join("SUMMARY.md"), summary)?;
+    Ok(Site::of(dir, "big"))
+}
+
+async fn alerts(world: &World, tab: &Tab) -> Result<()> {
+    for (alert, link) in clicks::alert_links()? {
+        let said = || alert.clone();
+        let address = format!("alerts/{alert}.html");
+        tab.go(&format!("{address}?host=db7%26%3Cb%3E")).await?;
+        let arrived =
+            "return !location.pathname.includes('/alerts/') && document.readyState === 'complete';";
+        tab.until("it leads on", arrived, &[])
+            .await
+            .with_context(said)?;
+        let url = tab.driver.current_url().await?;
+        let page = link.split('#').next().unwrap_or_default();
+        ensure!(url.path() == format!("/{page}"), "{alert} leads to {url}");
+        let host = url.query_pairs().find(|(key, _)| key == "host");
+        ensure!(
+            host.is_some_and(|(_, value)| value == "db7&<b>"),
+            "{alert} loses its query: {url}"
+        );
+        ensure!(
+            url.fragment()
+                .map(|anchor| format!("#{anchor}"))
+                .unwrap_or_default()
+                == link[page.len()..],
+            "{alert}: {url}"
+        );
+    }
+    // Without scripts it is one click.
+    tab.cdp(
+        "Emulation.setScriptExecutionDisabled",
+        json!({ "value": true }),
+    )
+    .await?;
+    for (alert, link) in clicks::alert_links()? {
+        tab.go(&format!("alerts/{alert}.html")).await?;
+        tab.follow(&link).await.with_context(|| alert.clone())?;
+    }
+    tab.cdp(
+        "Emulation.setScriptExecutionDisabled",
+        json!({ "value": false }),
+    )
+    .await?;
+    let complaints = tab.complaints().await?;
+    ensure!(
+        complaints.is_empty(),
+        "{} {complaints:?}",
+        world.site.root.display()
+    );
+    Ok(())
+}
+
+async fn lost(tab: &Tab) -> Result<()> {
+    for address in [
+        "EngramDown",
+        "old/runbooks/engramdown.html?host=a",
+        "alerts/EngramDwon.html",
+    ] {
+        tab.go(address).await?;
+        let meant = "return Array.from(document.querySelectorAll('main a')).some(a => /EngramDown|wont-start/.test(a.href) && a.checkVisibility());";
+        tab.until("the alert is meant", meant, &[])
+            .await
+            .with_context(|| address.to_owned())?;
+    }
+    Ok(())
+}
