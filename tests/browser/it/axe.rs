@@ -54,28 +54,27 @@ async fn kinds(world: &World, tab: &Tab) -> Result<()> {
     let mut faults = Faults::load()?;
     // An address of an alert leads on at once, where scripts run.
     tab.cdp("Network.enable", json!({})).await?;
-    for scheme in ["light", "dark"] {
+    // Colours depend on the scheme, the rest on the width.
+    for (scheme, width, height) in [("light", 1280, 900), ("dark", 390, 844)] {
         tab.prefers(scheme).await?;
-        for (width, height) in [(1280, 900), (390, 844)] {
-            tab.size(width, height).await?;
-            for (address, first) in KINDS {
-                // Without evidence there is no transcript.
-                if address.starts_with("drills/") && !world.site.root.join(address).exists() {
-                    continue;
-                }
-                let blocked: &[&str] = if address.starts_with("alerts/") {
-                    &["*.js"]
-                } else {
-                    &[]
-                };
-                tab.cdp("Network.setBlockedURLs", json!({ "urls": blocked }))
-                    .await?;
-                tab.go(address).await?;
-                tab.js(first, vec![]).await?;
-                faults
-                    .find(tab, &format!("{address} ({scheme}, {width})"))
-                    .await?;
+        tab.size(width, height).await?;
+        for (address, first) in KINDS {
+            // Without evidence there is no transcript.
+            if address.starts_with("drills/") && !world.site.root.join(address).exists() {
+                continue;
             }
+            let blocked: &[&str] = if address.starts_with("alerts/") {
+                &["*.js"]
+            } else {
+                &[]
+            };
+            tab.cdp("Network.setBlockedURLs", json!({ "urls": blocked }))
+                .await?;
+            tab.go(address).await?;
+            tab.js(first, vec![]).await?;
+            faults
+                .find(tab, &format!("{address} ({scheme}, {width})"))
+                .await?;
         }
     }
     faults.none()

@@ -30,7 +30,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 /// The options that are found, as absolute addresses.
 const FOUND: &str = "const field = document.getElementById('rb-find');
 if (field.value !== arguments[0]) { return false; }
-const found = Array.from(document.querySelectorAll('#rb-found > li[role=option] a')).map(a => a.href);
+const found = Array.from(document.querySelectorAll('#rb-found a[role=option]')).map(a => a.href);
 return found.length ? found : false;";
 
 /// As many arrows down as an operator presses without typing another word.
