@@ -22,7 +22,7 @@ const KINDS: &[(&str, &str, &str)] = &[
     ),
     ("drills", "drills.html", ""),
     ("transcript", "drills/wont-start/port-conflict.html", ""),
-    ("alert", "alerts/EngramHighMemory.html", ""),
+    ("lost", "runbooks/EngramHighMemory", ""),
 ];
 
 /// As an operator who looks for something.
