@@ -27,7 +27,7 @@ async fn alerts(world: &World, tab: &Tab) -> Result<()> {
     let matrix = matrix(&world.site)?;
     for (alert, link) in links {
         let entry = format!("alert {alert}");
-        let page = link.split('#').next().unwrap_or_default();
+        let page = link.split(['?', '#']).next().unwrap_or_default();
         let mut ways = ways(&matrix, |way| way.entry == entry);
         if ways.is_empty() {
             // It belongs to no issue page alone: then its page must lead on to all that it lists.

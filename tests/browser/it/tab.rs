@@ -203,7 +203,9 @@ impl Tab {
             .driver
             .execute(
                 "const want = arguments[0];
-                 const leads = href => href === want || (!want.includes('#') && href.split('#')[0] === want);
+                 // A place on the same page keeps the query.
+                 const bare = href => href.replace(/\\?[^#]*/, '');
+                 const leads = href => bare(href) === want || (!want.includes('#') && bare(href).split('#')[0] === want);
                  return Array.from(document.querySelectorAll('main a[href]'))
                    .find(a => leads(a.href) && a.checkVisibility()) || null;",
                 vec![json!(want)],
