@@ -33,7 +33,7 @@ const KINDS: &[(&str, &str)] = &[
     ("alerts/EngramDown.html", ""),
     ("drills.html", ""),
     ("drills/wont-start/port-conflict.html", UNFOLDED),
-    ("drills/introduction/doc-test.html", UNFOLDED),
+    ("drills/capacity/doc-test.html", UNFOLDED),
     ("navigation.html", ""),
     ("acceptance.html", ""),
     ("nothing/engramdown", ""),
