@@ -69,11 +69,7 @@ fn a_recovery_is_shown_stage_by_stage_and_linked_both_ways() {
     let html = book.read(OFF);
     shows(
         &html,
-        &[
-            "<title>Drill: Down: Off - t</title>",
-            "path_to_root = \"../../\"",
-            "href=\"../../css/",
-        ],
+        &["<title>Drill: Down: Off - t</title>", "href=\"../../css/"],
     );
     shows(
         &book.read("book/issues/down.html"),
