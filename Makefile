@@ -4,7 +4,7 @@
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
 PROGRAMS = amtool:prometheus-alertmanager bwrap:bubblewrap chromedriver:chromium-driver chromium:chromium curl:curl \
 	git:git iptables:iptables ip:iproute2 jq:jq lsof:lsof nc:netcat-openbsd npm:npm openssl:openssl promtool:prometheus \
-	ps:procps redis-server:redis-server shellcheck:shellcheck socat:socat zstd:zstd cc:gcc
+	ps:procps python3:python3 redis-server:redis-server shellcheck:shellcheck socat:socat zstd:zstd cc:gcc
 
 setup:
 	@missing=""; for pair in $(PROGRAMS); do \
@@ -15,10 +15,11 @@ setup:
 	  $$sudo apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
-# The main job: the Engram book against the embedded test instance.
+# The main job: the Engram book against the embedded test instance; then the guide, against the tool itself.
 verify: setup
 	cargo build --release --locked --workspace
 	target/release/mdbook-runbook verify book
+	target/release/mdbook-runbook verify docs
 
 test: setup
 	cargo build --release --locked --workspace

@@ -1,6 +1,7 @@
 //! `book.toml`: the table `[preprocessor.runbook]` made into a [`Config`].
 
 mod instance;
+mod keys;
 mod live;
 mod respond;
 mod rules;
@@ -8,6 +9,7 @@ mod site;
 mod values;
 
 pub use instance::Instance;
+pub use keys::known_keys;
 pub use live::{LiveConfig, Service};
 pub use respond::{Argv, RespondConfig};
 pub use rules::{ForeignLinks, RuleConfig};
@@ -159,6 +161,8 @@ pub struct Config {
     pub respond: RespondConfig,
     /// What readers may put into the blocks of the site, by name.
     pub values: Vec<Value>,
+    /// Whether it has the table `[preprocessor.runbook]`.
+    pub is_set_up: bool,
     /// `book.toml` itself, for findings.
     pub file: Arc<SourceFile>,
 }
@@ -254,6 +258,7 @@ impl Config {
 
     fn parse(root: &Path, file: &Arc<SourceFile>, profile: Option<&str>) -> Result<Self, Finding> {
         let toml: BookToml = toml::from_str(file.text()).map_err(|error| broken(file, &error))?;
+        let is_set_up = toml.preprocessor.runbook.is_some();
         let raw = toml.preprocessor.runbook.unwrap_or_default();
         let categories = raw
             .categories
@@ -305,6 +310,7 @@ impl Config {
             live: live::read(file, raw.live)?,
             respond: respond::read(file, raw.respond)?,
             values: values::read(file, raw.values)?,
+            is_set_up,
             file: Arc::clone(file),
         })
     }

@@ -141,7 +141,7 @@ impl<'a> Records<'a> {
         if !NAMES.contains(&name) {
             return unknown(
                 format!("no check is named `{name}`"),
-                did_you_mean(name, NAMES),
+                did_you_mean(name, &NAMES),
             );
         }
         let Some(last) = self.checks else {

@@ -22,7 +22,7 @@ pub use dashboards::dashboard_links;
 pub use drift::drift;
 pub use links::{alert_anchors, links};
 pub use metrics::metrics;
-pub use names::NAMES;
+pub use names::{EXPLAINED, NAMES};
 pub use runbook_urls::runbook_urls;
 pub use trees::{escalation_target, walks_astray};
 

@@ -20,6 +20,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a first issue page: a new book, or an addition to the book in a folder
+    Init(InitArgs),
     /// Check, run, link the alerts and build the site: all that CI needs
     Verify(VerifyArgs),
     /// Everything that needs no execution: pages, links, anchors, clicks, rules
@@ -49,6 +51,13 @@ pub struct BookArgs {
     pub book: Option<PathBuf>,
 }
 
+/// `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The folder of the book [default: here]
+    pub book: Option<PathBuf>,
+}
+
 /// How blocks are run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
@@ -56,7 +65,7 @@ pub struct RunArgs {
     #[arg(short, long)]
     pub jobs: Option<usize>,
     /// How far blocks are kept from this machine
-    #[arg(long, value_enum, default_value_t = SandboxMode::Auto)]
+    #[arg(long, value_enum, env = "MDBOOK_RUNBOOK_SANDBOX", default_value_t = SandboxMode::Auto)]
     pub sandbox: SandboxMode,
     /// The instance profile of `book.toml` to run against
     #[arg(long, value_name = "PROFILE")]

@@ -19,6 +19,24 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// All of them, with what they mean, as the guide says it.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Good, "all holds"),
+        (Self::Findings, "findings"),
+        (
+            Self::Usage,
+            "the command line, the book or its configuration cannot be used",
+        ),
+        (
+            Self::Machine,
+            "the machine lacks something; it is named with how to install it",
+        ),
+        (Self::Busy, "another run of the same book is active"),
+        (Self::Interrupted, "a signal ended the run"),
+    ];
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

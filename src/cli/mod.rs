@@ -8,6 +8,7 @@ mod check;
 mod execute;
 mod exit;
 mod gameday;
+mod init;
 mod open;
 mod output;
 mod protocol;
@@ -27,6 +28,7 @@ use crate::evidence::StoreError;
 use crate::finding::Finding;
 use crate::fs_write::{self, WriteError};
 use crate::gameday::ServeError;
+use crate::init::InitError;
 use crate::preprocessor::supports;
 use crate::report::{Summary, to_json, to_junit};
 use crate::respond::RespondError;
@@ -92,6 +94,9 @@ pub enum CliError {
     /// The site cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A first page cannot be made.
+    #[error(transparent)]
+    Init(#[from] InitError),
     /// The responder cannot start.
     #[error(transparent)]
     Respond(#[from] RespondError),
@@ -129,6 +134,7 @@ pub fn run(cli: &Cli, output: &mut Output) -> Result<Exit, CliError> {
         Some(Command::Test(args)) => test::run(args, output),
         Some(Command::Alerts(args)) => alerts::run(args, output),
         Some(Command::Build(args)) => build::run(args, output),
+        Some(Command::Init(args)) => init::run(args, output),
         Some(Command::Gameday(args)) => gameday::run(args, output),
         Some(Command::Respond(args)) => respond::run(args, output),
         Some(Command::Supports { renderer }) => Ok(if supports(renderer) {
@@ -138,7 +144,7 @@ pub fn run(cli: &Cli, output: &mut Output) -> Result<Exit, CliError> {
         }),
         None if std::io::stdin().is_terminal() => Err(CliError::Usage(
             "no command given
-  try `mdbook-runbook verify`, or `mdbook-runbook --help`"
+  try `mdbook-runbook verify`, for a new book `mdbook-runbook init`, or `mdbook-runbook --help`"
                 .to_owned(),
         )),
         None => protocol::run(output),

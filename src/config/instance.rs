@@ -56,7 +56,7 @@ pub struct Instance {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-struct Raw {
+pub(super) struct Raw {
     prepare: Option<String>,
     path: Vec<PathBuf>,
     start: Option<String>,

@@ -57,7 +57,7 @@ pub(super) struct Raw {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct RawService {
+pub(super) struct RawService {
     run: String,
     ready: Option<String>,
     ready_within: Option<String>,

@@ -67,7 +67,8 @@ impl AlertRef {
     }
 }
 
-const KEYS: &[&str] = &[
+/// All keys of a front matter.
+pub const KEYS: &[&str] = &[
     "alerts",
     "alone",
     "category",

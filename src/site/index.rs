@@ -11,7 +11,8 @@ use serde::Serialize;
 use std::path::Path;
 
 /// The names that may follow `runbook:`.
-const DIRECTIVES: &[&str] = &[
+/// Names of all directives.
+pub const DIRECTIVES: &[&str] = &[
     "alerts", "criteria", "drills", "front", "matrix", "symptoms", "walks",
 ];
 

@@ -29,6 +29,6 @@ mod way_out;
 
 pub use build::{SiteError, build};
 pub use drill_page::all as transcripts;
-pub use index::unknown_directives;
+pub use index::{DIRECTIVES, unknown_directives};
 pub use often::often_readable;
 pub use page_view::{View, render};
