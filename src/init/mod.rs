@@ -176,7 +176,7 @@ fn with_chapter(summary: &str) -> String {
     let lines: Vec<&str> = summary.trim_end().lines().collect();
     let last = lines
         .iter()
-        .rposition(|line| is_item(&line) && line.contains("]("));
+        .rposition(|line| is_item(line) && line.contains("]("));
     match last {
         Some(last) => {
             let mut lines: Vec<&str> = lines;
