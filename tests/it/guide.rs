@@ -113,9 +113,9 @@ fn every_key_of_book_toml_is_in_the_reference_and_no_other() {
         .map(|block| block.code.clone() + "\n")
         .collect();
     let book: toml::Table = toml.parse().unwrap();
-    let tool = book["preprocessor"]["runbook"].clone();
+    let root_table = book["preprocessor"]["runbook"].clone();
     for (table, known) in known_keys() {
-        let mut tables = vec![&tool];
+        let mut tables = vec![&root_table];
         for name in table.split('.').filter(|name| !name.is_empty()) {
             tables = tables
                 .into_iter()
