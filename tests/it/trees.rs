@@ -73,10 +73,8 @@ fn every_walk_arrives_and_is_shown() {
         walks.contains("<a href=\"issues/down.html#odd\">1. Odd</a>"),
         "{walks}"
     );
-    assert!(
-        book.read("book/issues/down.html")
-            .contains("tree.md line 8")
-    );
+    let transcript = book.read("book/drills/down/odd.html");
+    assert!(transcript.contains("line 8: exit status"), "{transcript}");
     // Evidence of a drill whose tree has changed is stale.
     book.run(&["verify"]).status(0).says("3 from evidence");
     book.write("src/tree.md", &changed("over 5 odd", "over 6 odd"));
