@@ -30,8 +30,8 @@ async fn alerts(world: &World, tab: &Tab) -> Result<()> {
         let page = link.split(['?', '#']).next().unwrap_or_default();
         let mut ways = ways(&matrix, |way| way.entry == entry);
         if ways.is_empty() {
-            // It belongs to no issue page alone: then its page must lead on to all that it lists.
-            ways = self::ways(&matrix, |way| way.path[0] == page);
+            // It belongs to no issue page alone: then its page must lead on to each of them.
+            ways = one_to_each_page(self::ways(&matrix, |way| way.path[0] == page));
         }
         ensure!(!ways.is_empty(), "{alert} leads to no resolution");
         for mut way in ways {
@@ -72,16 +72,16 @@ pub(crate) async fn walk(tab: &Tab, way: &[String]) -> Result<()> {
 /// From the front page to one resolution of each issue page.
 pub(crate) fn one_way_to_each_page(site: &Site) -> Result<Vec<Vec<String>>> {
     let all = ways(&matrix(site)?, |way| way.entry == "front page");
+    Ok(one_to_each_page(all).into_iter().collect())
+}
+
+fn one_to_each_page(mut ways: BTreeSet<Vec<String>>) -> BTreeSet<Vec<String>> {
     let mut pages = BTreeSet::new();
-    let page = |way: &Vec<String>| {
-        way.last()
-            .and_then(|to| to.split('#').next())
-            .map(str::to_owned)
-    };
-    Ok(all
-        .into_iter()
-        .filter(|way| pages.insert(page(way)))
-        .collect())
+    ways.retain(|way| {
+        let page = way.last().and_then(|to| to.split('#').next());
+        pages.insert(page.map(str::to_owned))
+    });
+    ways
 }
 
 pub(crate) fn matrix(site: &Site) -> Result<Matrix> {
