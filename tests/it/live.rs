@@ -163,21 +163,21 @@ fn a_link_may_lead_to_the_page_by_another() {
 
 #[test]
 fn an_alert_that_does_not_fire() {
-    ends(&book("toy_broken == 2", LINK, "8s"), "alert-silent")
-        .says("it does not fire in Prometheus, 8 s long")
+    ends(&book("toy_broken == 2", LINK, "20s"), "alert-silent")
+        .says("it does not fire in Prometheus, 20 s long")
         .says("ToyBroken is inactive in Prometheus, with divided times: toy_broken == 2");
 }
 
 #[test]
 fn an_alert_that_is_active_at_rest() {
-    ends(&book("toy_broken >= 0", LINK, "8s"), "alert-at-rest")
+    ends(&book("toy_broken >= 0", LINK, "20s"), "alert-at-rest")
         .says("on a healthy instance an alert is not at rest: `ToyBroken`")
         .says("ToyBroken is firing in Prometheus, with divided times: toy_broken >= 0");
 }
 
 #[test]
 fn an_alert_that_prometheus_does_not_have() {
-    let book = book("toy_broken == 1", LINK, "8s");
+    let book = book("toy_broken == 1", LINK, "20s");
     let rules = book.read("alerts.yml").replace("ToyBroken", "Other");
     book.write("alerts.yml", &rules);
     ends(&book, "alert-at-rest").says("Prometheus has no alert ToyBroken");
@@ -206,13 +206,13 @@ fn links_that_open_nothing() {
 
 #[test]
 fn an_alert_that_stays() {
-    let book = book("max_over_time(toy_broken[1h]) == 1", LINK, "8s");
-    ends(&book, "alert-unresolved").says("it still fires in Prometheus, 8 s long");
+    let book = book("max_over_time(toy_broken[1h]) == 1", LINK, "20s");
+    ends(&book, "alert-unresolved").says("it still fires in Prometheus, 20 s long");
 }
 
 #[test]
 fn a_service_that_does_not_get_ready() {
-    let book = book("toy_broken == 1", LINK, "8s");
+    let book = book("toy_broken == 1", LINK, "20s");
     book.write("alerts.yml", "groups: 7\n");
     book.run(&["test"])
         .status(1)
@@ -223,7 +223,7 @@ fn a_service_that_does_not_get_ready() {
 
 #[test]
 fn a_program_that_is_not_installed() {
-    let book = book("toy_broken == 1", LINK, "8s");
+    let book = book("toy_broken == 1", LINK, "20s");
     let toml = book.read("book.toml");
     let program = "program = \"prometheus\"";
     let other = "program = \"no-such-program\"\npackage = \"its-package\"";
@@ -252,7 +252,7 @@ fn what_a_page_may_say() {
             "`Toy` is no alert of this page",
         ),
     ] {
-        let book = book("toy_broken == 1", LINK, "8s");
+        let book = book("toy_broken == 1", LINK, "20s");
         book.write(
             "src/a.md",
             &PAGE.replace("services: [prometheus, alertmanager]", line),
@@ -262,7 +262,7 @@ fn what_a_page_may_say() {
             .says("error[front-matter]")
             .says(words);
     }
-    let book = book("toy_broken == 1", LINK, "8s");
+    let book = book("toy_broken == 1", LINK, "20s");
     let page = PAGE.replace("alerts: [\"ToyBroken#off\"]\n", "no-alert: none\n");
     book.write("src/a.md", &page);
     book.run(&["check"])
@@ -291,7 +291,7 @@ fn an_alert_that_ends_by_itself() {
 
 #[test]
 fn a_prometheus_that_the_page_has_killed_does_not_say_that_all_is_well() {
-    let book = book("toy_broken == 1", LINK, "8s");
+    let book = book("toy_broken == 1", LINK, "20s");
     let resolution = "echo 0 >/var/broken\n";
     let page = PAGE.replace(
         resolution,
