@@ -329,6 +329,16 @@ impl Document {
             .iter()
             .find(|heading| heading.level == HeadingLevel::H1 as u8)
     }
+
+    /// Where the section of the heading with this index ends, in bytes: before the next heading
+    /// that is not below it.
+    pub fn section_end(&self, index: usize) -> usize {
+        let level = self.headings[index].level;
+        self.headings[index + 1..]
+            .iter()
+            .find(|next| next.level <= level)
+            .map_or(self.file.text().len(), |next| next.place.span.start)
+    }
 }
 
 #[cfg(test)]

@@ -53,10 +53,6 @@ pub fn families(page: &Page) -> Vec<Family<'_>> {
     numbered
         .filter_map(|(index, heading)| Some((index, heading, number(heading)?)))
         .map(|(index, heading, number)| {
-            let end = document.headings[index + 1..]
-                .iter()
-                .find(|next| next.level <= heading.level)
-                .map_or(document.file.text().len(), |next| next.place.span.start);
             let own = document
                 .blocks
                 .iter()
@@ -64,7 +60,7 @@ pub fn families(page: &Page) -> Vec<Family<'_>> {
             Family {
                 number,
                 heading,
-                section: heading.place.span.end..end,
+                section: heading.place.span.end..document.section_end(index),
                 lines: own.flat_map(|block| lines(page, block)).collect(),
             }
         })

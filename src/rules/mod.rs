@@ -25,6 +25,7 @@ pub use matching::{AlertLink, Linked, Policy, plan, plan_removal};
 pub use query::{BrokenQuery, escaped_query};
 pub use scale::scaled;
 pub use texts::{RuleText, RuleTexts};
+pub(crate) use url_form::percent_encoded;
 pub use url_form::{BrokenForm, DEFAULT as DEFAULT_FORM, UrlForm};
 
 use crate::finding::Finding;

@@ -81,11 +81,18 @@ impl UrlForm {
     }
 }
 
-/// Percent-encoded (RFC 3986 §2.1), but for what an address may have as it is.
+/// Percent-encoded, but for what no address encodes and what this part of one may have as it is.
 fn encoded(text: &str, also: &str) -> String {
+    percent_encoded(text, |c| {
+        c.is_ascii_alphanumeric() || "-._~".contains(c) || also.contains(c)
+    })
+}
+
+/// Percent-encoded (RFC 3986 §2.1), but for characters that stay as they are.
+pub(crate) fn percent_encoded(text: &str, stays: impl Fn(char) -> bool) -> String {
     let mut encoded = String::new();
     for c in text.chars() {
-        if c.is_ascii_alphanumeric() || "-._~".contains(c) || also.contains(c) {
+        if stays(c) {
             encoded.push(c);
         } else {
             let mut buffer = [0; 4];

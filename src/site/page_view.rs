@@ -171,12 +171,7 @@ fn fold_drills(page: &Page, names: &Headings, edits: &mut Edits) {
         if names.role(&heading.text) != Some(Role::Drill) {
             continue;
         }
-        let end = headings[index + 1..]
-            .iter()
-            .find(|next| next.level <= heading.level)
-            .map_or(page.document.file.text().len(), |next| {
-                next.place.span.start
-            });
+        let end = page.document.section_end(index);
         edits.insert(
             heading.place.span.start,
             "<details class=\"rb-drill\"><summary>How this is drilled</summary>\n\n",

@@ -1,5 +1,6 @@
 //! Text made safe for a page.
 
+use crate::rules::percent_encoded;
 use std::path::Path;
 
 /// Text for HTML on one line: neither markup, nor Markdown, nor another preprocessor's
@@ -58,20 +59,11 @@ pub(super) fn relative(from: &Path, to: &Path) -> String {
     parts.join("/")
 }
 
-/// Percent-encoded (RFC 3986 §2.1), but for what may stand in a path and in a fragment.
+/// Percent-encoded, but for what may stand in a path and in a fragment; other scripts stay readable.
 pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for c in text.chars() {
-        if c.is_alphanumeric() || "-._~/!$&'()*+,;=@".contains(c) {
-            encoded.push(c);
-        } else {
-            let mut buffer = [0; 4];
-            for byte in c.encode_utf8(&mut buffer).bytes() {
-                encoded += &format!("%{byte:02X}");
-            }
-        }
-    }
-    encoded
+    percent_encoded(text, |c| {
+        c.is_alphanumeric() || "-._~/!$&'()*+,;=@".contains(c)
+    })
 }
 
 /// Milliseconds as `0.41 s`, from a minute on as `2 min 5 s`.

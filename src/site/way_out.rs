@@ -75,10 +75,5 @@ fn end_of_verification(page: &Page, names: &Headings) -> Option<usize> {
     let last = headings
         .iter()
         .rposition(|heading| names.role(&heading.text) == Some(Role::Verification))?;
-    let next = headings[last + 1..]
-        .iter()
-        .find(|next| next.level <= headings[last].level);
-    Some(next.map_or(page.document.file.text().len(), |next| {
-        next.place.span.start
-    }))
+    Some(page.document.section_end(last))
 }

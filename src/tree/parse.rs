@@ -44,11 +44,7 @@ pub(super) fn tree(page: &Page, names: &Headings) -> (Option<Tree>, Vec<Finding>
         );
         return (None, reader.findings);
     }
-    let text = page.document.file.text();
-    let end = page.document.headings[index + 1..]
-        .iter()
-        .find(|next| next.level <= heading.level)
-        .map_or(text.len(), |next| next.place.span.start);
+    let end = page.document.section_end(index);
     let events = events(page, heading.place.span.end..end);
     let tree = reader.root(&pieces(&events), &heading.place);
     let tree = tree.map(|(list, root)| Tree {
