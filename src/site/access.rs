@@ -1,44 +1,21 @@
 //! What mdBook's own template lacks for the keyboard, for screen readers and for weak eyes, mended
 //! on the built pages: no preprocessor can reach it.
 
-use super::SiteError;
-use crate::fs_write;
+use super::after::{Files, WriteError};
 use std::path::Path;
 
 const STYLE: (&str, &str) = ("runbook-access.css", include_str!("assets/access.css"));
 const SCRIPT: (&str, &str) = ("runbook-access.js", include_str!("assets/access.js"));
 
-/// Mends every page below `root`.
-pub(super) fn apply(root: &Path) -> Result<(), SiteError> {
-    for (name, text) in [STYLE, SCRIPT] {
-        fs_write::write(&root.join(name), text.as_bytes())?;
-    }
-    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-        let path = match entry {
-            Ok(entry) => entry.into_path(),
-            Err(error) => {
-                return Err(SiteError::Read {
-                    path: root.to_owned(),
-                    source: error.into(),
-                });
-            }
-        };
-        if path.extension().is_none_or(|ending| ending != "html") {
-            continue;
-        }
-        let html = std::fs::read_to_string(&path).map_err(|source| SiteError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let below = path.strip_prefix(root).unwrap_or(&path);
-        let up = "../".repeat(below.components().count() - 1);
-        fs_write::write(&path, mend(&html, &up).as_bytes())?;
-    }
-    Ok(())
+/// Writes what mended pages load.
+pub(super) fn write(files: &Files<'_>) -> Result<(), WriteError> {
+    [STYLE, SCRIPT]
+        .iter()
+        .try_for_each(|(name, text)| files.write(Path::new(name), text))
 }
 
 /// A page of mdBook's, mended; `up` leads to the root of the site.
-fn mend(html: &str, up: &str) -> String {
+pub(super) fn mend(html: &str, up: &str) -> String {
     let mut html = html.to_owned();
     let style = format!(
         "<link rel=\"stylesheet\" href=\"{up}{}\">\n    </head>",

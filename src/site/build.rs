@@ -4,10 +4,9 @@ use super::after;
 use super::finder::Chapters;
 use crate::book::{BookError, chain, load_mdbook};
 use crate::config::Config;
-use crate::fs_write::WriteError;
 use crate::page::{Page, html_path};
 use crate::preprocessor::Runbook;
-use crate::site::drill_page::{self, Transcript};
+use crate::site::drill_page::Transcript;
 use crate::tree::Tree;
 use mdbook_html::HtmlHandlebars;
 use mdbook_preprocessor::book::BookItem;
@@ -34,17 +33,6 @@ pub enum SiteError {
         /// Why.
         source: std::io::Error,
     },
-    /// The folder of a page cannot be made.
-    #[error("cannot make the folder of the page {path}")]
-    Make {
-        /// The page.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file of the site cannot be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
 }
 
 /// Builds the HTML of the book into `dest`; other renderers of `book.toml` are left to mdBook.
@@ -76,13 +64,11 @@ pub fn build(
     // Where the book has a second renderer, mdBook gives each a folder of its own.
     let root = book.build_dir_for("html");
     let transcripts = transcripts.lock().unwrap_or_else(PoisonError::into_inner);
-    drill_page::write(&root, &like, &transcripts)?;
-    super::access::apply(&root)?;
     let chapters = Chapters {
         config,
         pages: pages.iter().map(AsRef::as_ref).collect(),
         trees,
     };
-    after::complete(&root, &chapters)?;
+    after::complete(&root, &chapters, &like, &transcripts)?;
     Ok(root)
 }

@@ -28,7 +28,7 @@ pub(super) fn write(files: &mut Files<'_>, chapters: &Chapters<'_>) -> Result<()
     for address in addresses(chapters.pages.iter().copied(), chapters.config) {
         // A chapter is never overwritten, nor another alert: `address-taken` tells of it.
         if !files.has(&address.path) {
-            files.write(&address.path, &page(&address))?;
+            files.write_outside(&address.path, &page(&address))?;
         }
     }
     Ok(())

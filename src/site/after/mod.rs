@@ -8,6 +8,8 @@ mod outside;
 
 pub use addresses::{Address, Goal, addresses};
 
+use super::access;
+use super::drill_page::{self, Transcript};
 use super::finder::Chapters;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,32 +27,34 @@ pub struct WriteError {
     pub source: std::io::Error,
 }
 
-/// Completes the site in `root`.
-pub(super) fn complete(root: &Path, chapters: &Chapters<'_>) -> Result<(), WriteError> {
+/// Completes the site in `root`; transcripts get the look of its page `like`.
+pub(super) fn complete(
+    root: &Path,
+    chapters: &Chapters<'_>,
+    like: &Path,
+    transcripts: &[Transcript],
+) -> Result<(), WriteError> {
     let mut files = Files::new(root);
+    drill_page::write(&files, like, transcripts)?;
+    access::write(&files)?;
     lost::write(&mut files, chapters)?;
-    lead::write(&mut files, chapters)?;
-    for path in of_kind(root, "html") {
-        let html = files.read(&path)?;
-        let depth = path.components().count() - 1;
-        // The page for lost addresses has a base of its own.
-        let up = if path == Path::new(lost::NAME) {
-            String::new()
-        } else {
-            "../".repeat(depth)
-        };
-        let changed = outside::outside(&html, &up, &mut files)?;
-        if changed != html {
-            files.write(&path, &changed)?;
-        }
+    for path in files.of_kind("html")? {
+        let html = access::mend(&files.read(&path)?, &up(&path));
+        files.write_outside(&path, &html)?;
     }
-    for path in of_kind(root, "js") {
+    lead::write(&mut files, chapters)?;
+    for path in files.of_kind("js")? {
         let script = files.read(&path)?;
         if let Some(changed) = without_style_attributes(&script) {
             files.write(&path, &changed)?;
         }
     }
     Ok(())
+}
+
+/// The way from a page to the root.
+fn up(page: &Path) -> String {
+    "../".repeat(page.components().count() - 1)
 }
 
 /// mdBook's search sets a `style` attribute from its script, which a strict policy forbids; the same
@@ -60,18 +64,6 @@ fn without_style_attributes(script: &str) -> Option<String> {
     script
         .contains(before)
         .then(|| script.replace(before, after))
-}
-
-/// The files of the site with that extension, sorted.
-fn of_kind(root: &Path, extension: &str) -> Vec<PathBuf> {
-    walkdir::WalkDir::new(root)
-        .sort_by_file_name()
-        .into_iter()
-        .flatten()
-        .filter(|entry| entry.file_type().is_file())
-        .filter(|entry| entry.path().extension().is_some_and(|it| it == extension))
-        .filter_map(|entry| Some(entry.path().strip_prefix(root).ok()?.to_owned()))
-        .collect()
 }
 
 /// The files of a site.
@@ -88,12 +80,28 @@ impl<'a> Files<'a> {
         }
     }
 
-    fn read(&self, path: &Path) -> Result<String, WriteError> {
+    /// Those with that extension, sorted.
+    fn of_kind(&self, extension: &str) -> Result<Vec<PathBuf>, WriteError> {
+        let mut found = Vec::new();
+        for entry in walkdir::WalkDir::new(self.root).sort_by_file_name() {
+            let entry = entry.map_err(|error| WriteError {
+                path: self.root.to_owned(),
+                source: error.into(),
+            })?;
+            let path = entry.path();
+            if entry.file_type().is_file() && path.extension().is_some_and(|it| it == extension) {
+                found.push(path.strip_prefix(self.root).unwrap_or(path).to_owned());
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn read(&self, path: &Path) -> Result<String, WriteError> {
         let path = self.root.join(path);
         std::fs::read_to_string(&path).map_err(|source| WriteError { path, source })
     }
 
-    fn write(&self, path: &Path, text: &str) -> Result<(), WriteError> {
+    pub(super) fn write(&self, path: &Path, text: &str) -> Result<(), WriteError> {
         let path = self.root.join(path);
         let write = || {
             std::fs::create_dir_all(path.parent().unwrap_or(self.root))?;
@@ -103,6 +111,12 @@ impl<'a> Files<'a> {
             path: path.clone(),
             source,
         })
+    }
+
+    /// Writes a page, its inline parts as files.
+    fn write_outside(&mut self, path: &Path, html: &str) -> Result<(), WriteError> {
+        let page = outside::outside(html, &up(path), self)?;
+        self.write(path, &page)
     }
 
     fn has(&self, path: &Path) -> bool {

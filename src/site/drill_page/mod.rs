@@ -12,10 +12,9 @@ pub use address::Addresses;
 pub(super) use address::address;
 pub use page::all;
 
-use super::SiteError;
+use super::after::{Files, WriteError};
 use super::shell::{Content, Shell};
 use super::text::relative;
-use crate::fs_write;
 use std::path::{Path, PathBuf};
 
 /// A transcript, not yet in the site.
@@ -28,14 +27,16 @@ pub struct Transcript {
     main: String,
 }
 
-/// Puts them into the site at `root`, in the look of its page `like`.
-pub(super) fn write(root: &Path, like: &Path, transcripts: &[Transcript]) -> Result<(), SiteError> {
+/// Puts them into the site, in the look of its page `like`.
+pub(super) fn write(
+    files: &Files<'_>,
+    like: &Path,
+    transcripts: &[Transcript],
+) -> Result<(), WriteError> {
     if transcripts.is_empty() {
         return Ok(());
     }
-    let file = root.join(like);
-    let html =
-        std::fs::read_to_string(&file).map_err(|source| SiteError::Read { path: file, source })?;
+    let html = files.read(like)?;
     let shell = Shell::of(&html, like).unwrap_or_else(Shell::plain);
     for (at, transcript) in transcripts.iter().enumerate() {
         let beside =
@@ -47,13 +48,7 @@ pub(super) fn write(root: &Path, like: &Path, transcripts: &[Transcript]) -> Res
             previous: beside(at.checked_sub(1).map(|at| &transcripts[at])),
             next: beside(transcripts.get(at + 1)),
         });
-        let path = root.join(&transcript.path);
-        let made = std::fs::create_dir_all(path.parent().unwrap_or(root));
-        made.map_err(|source| SiteError::Make {
-            path: path.clone(),
-            source,
-        })?;
-        fs_write::write(&path, page.as_bytes())?;
+        files.write(&transcript.path, &page)?;
     }
     Ok(())
 }
