@@ -5,6 +5,7 @@ use super::args::{RunArgs, SandboxMode};
 use super::open::Opened;
 use super::output::Output;
 use super::site::Purpose;
+use crate::config::Config;
 use crate::evidence::{Store, Subject, Verdict};
 use crate::plan::Job;
 use crate::run::{
@@ -51,16 +52,14 @@ pub(super) fn execute(
     let hash = *staging.hash();
     let isolation = isolation(request.run.sandbox, output);
     let sandbox = Sandbox::new(isolation, instance, Some(staging.copy()?));
-    let mut probed = Probed::version(&sandbox, instance, &stop)?;
-    if let Some(failure) = &probed.failure {
-        return Err(CliError::Probe(failure.clone()));
-    }
+    let mut probed = versions(config, &services(&jobs), (&sandbox, &staging), &stop)?;
     let live_files = LiveFiles::collect(config)?;
+    let live_hash = live_files.hash(&probed.services);
     let surroundings = surroundings(opened, &hash, &probed, isolation);
     let order: Vec<Subject> = jobs.iter().map(Job::subject).collect();
     let jobs: Vec<(Job, String)> = jobs
         .into_iter()
-        .map(|job| (job.inputs(&surroundings, live_files.hash()), job))
+        .map(|job| (job.inputs(&surroundings, &live_hash), job))
         .map(|(inputs, job)| (job, inputs))
         .collect();
     let inputs = jobs
@@ -102,6 +101,32 @@ pub(super) fn execute(
     })
 }
 
+/// The versions of the instance and of `services`.
+fn versions(
+    config: &Config,
+    services: &BTreeSet<&str>,
+    (sandbox, staging): (&Sandbox, &Staging),
+    stop: &Stop,
+) -> Result<Probed, CliError> {
+    let mut probed = Probed::version(sandbox, config.instance.as_ref(), stop)?;
+    // A service that is not installed is told of where it is needed.
+    if LiveGround::installed(&config.live, services, staging).is_ok() {
+        probed.services(sandbox, (&config.live, services), stop)?;
+    }
+    match probed.failure {
+        Some(failure) => Err(CliError::Probe(failure)),
+        None => Ok(probed),
+    }
+}
+
+/// The services of the live drills among `jobs`.
+fn services<'j>(jobs: impl IntoIterator<Item = &'j Job>) -> BTreeSet<&'j str> {
+    let live = jobs.into_iter().filter(|job| job.is_live());
+    live.filter_map(Job::drill)
+        .flat_map(|(issue, _)| issue.services.iter().map(String::as_str))
+        .collect()
+}
+
 /// What live drills need, if one is to be run: the site, built as for readers, and the services' files.
 fn live_ground(
     opened: &Opened,
@@ -109,11 +134,7 @@ fn live_ground(
     fresh: &[(Job, String)],
     staging: &Staging,
 ) -> Result<Option<LiveGround>, CliError> {
-    let live = fresh.iter().filter(|(job, _)| job.is_live());
-    let services: BTreeSet<&str> = live
-        .filter_map(|(job, _)| job.drill())
-        .flat_map(|(issue, _)| issue.services.iter().map(String::as_str))
-        .collect();
+    let services = services(fresh.iter().map(|(job, _)| job));
     if services.is_empty() {
         return Ok(None);
     }

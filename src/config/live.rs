@@ -18,6 +18,8 @@ pub struct Service {
     pub ready: Option<String>,
     /// The time that it may take to get ready.
     pub ready_within: Duration,
+    /// Prints its version, without it running.
+    pub version: Option<String>,
     /// The program that must be on the PATH.
     pub program: Option<String>,
     /// Debian's package that has it.
@@ -61,6 +63,7 @@ pub(super) struct RawService {
     run: String,
     ready: Option<String>,
     ready_within: Option<String>,
+    version: Option<String>,
     program: Option<String>,
     package: Option<String>,
 }
@@ -90,6 +93,7 @@ pub(super) fn read(file: &Arc<SourceFile>, raw: Raw) -> Result<LiveConfig, Findi
             ready_within: seconds_or(file, "ready-within", raw.ready_within, 30)?,
             run: raw.run,
             ready: raw.ready,
+            version: raw.version,
             program: raw.program,
             package: raw.package,
         };

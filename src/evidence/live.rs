@@ -1,6 +1,7 @@
 //! The record of a live drill: which alert fired, where its link led, and how long all took.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the alerting programs did in a drill.
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 pub struct LiveRecord {
     /// The programs that ran.
     pub services: Vec<String>,
+    /// What their `version` commands printed, of those that have one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
     /// What all times of their files were divided by.
     pub scale: u32,
     /// The alert that fired.

@@ -5,9 +5,9 @@ use super::record::Recorder;
 use super::sandbox::{Sandbox, SandboxError};
 use super::session::{Manner, Request, Session};
 use super::stop::Stop;
-use crate::config::Instance;
+use crate::config::{Instance, LiveConfig};
 use crate::evidence::Outcome;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use std::time::Duration;
 pub struct Probed {
     /// The first line that `version` printed.
     pub version: Option<String>,
+    /// The same of the services of live drills, by their names.
+    pub services: BTreeMap<String, String>,
     /// Capabilities whose probe succeeded.
     pub capabilities: BTreeSet<String>,
     /// Why the instance could not be probed, if so.
@@ -41,12 +43,46 @@ impl Probed {
         let mut session = Session::start(sandbox, home.path(), stop)?;
         session.ready("book.toml")?;
         match run(&mut session, command) {
-            Ok(printed) => {
-                probed.version = printed.lines().next().map(|line| line.trim().to_owned());
-            }
+            Ok(printed) => probed.version = first_line(&printed),
             Err(words) => probed.failure = Some(format!("`version`: {words}")),
         }
         Ok(probed)
+    }
+
+    /// Asks the services `names` for their versions. Without one that tells it no sandbox is made.
+    pub fn services(
+        &mut self,
+        sandbox: &Sandbox,
+        (live, names): (&LiveConfig, &BTreeSet<&str>),
+        stop: &Stop,
+    ) -> Result<(), SandboxError> {
+        let mut session = None;
+        for name in names {
+            let service = live.services.get(*name);
+            let Some(command) = service.and_then(|it| it.version.as_deref()) else {
+                continue;
+            };
+            let session = match &mut session {
+                Some(session) => session,
+                none => {
+                    let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
+                    let mut own = Session::start(sandbox, home.path(), stop)?;
+                    own.ready("book.toml")?;
+                    none.insert(own)
+                }
+            };
+            match run(session, command) {
+                Ok(printed) => {
+                    let version = first_line(&printed).unwrap_or_default();
+                    self.services.insert((*name).to_owned(), version);
+                }
+                Err(words) => {
+                    self.failure = Some(format!("`version` of the service `{name}`: {words}"));
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Starts the instance and tries every capability.
@@ -74,6 +110,10 @@ impl Probed {
         }
         Ok(())
     }
+}
+
+fn first_line(printed: &str) -> Option<String> {
+    printed.lines().next().map(|line| line.trim().to_owned())
 }
 
 /// An instance in a sandbox of its own; `None` if it does not get ready.

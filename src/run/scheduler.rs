@@ -309,7 +309,10 @@ fn play_in_sandbox<'a>(
                 live: Live::of(
                     (issue, cause),
                     job.page().html_path(),
-                    surroundings.live.filter(|_| job.is_live()),
+                    (
+                        surroundings.live.filter(|_| job.is_live()),
+                        &surroundings.probed.services,
+                    ),
                 ),
             };
             match job.control() {

@@ -28,6 +28,7 @@ files = ["prometheus.yml", "alerts.yml", "alertmanager.yml"]
 program = "prometheus"
 run = 'exec prometheus --config.file="$RUNBOOK_LIVE/prometheus.yml" --storage.tsdb.path=data --web.listen-address=127.0.0.1:9090 --web.user-assets="$RUNBOOK_SITE"'
 ready = "curl -sf -o /dev/null http://127.0.0.1:9090/-/ready"
+version = "prometheus --version"
 
 [preprocessor.runbook.live.services.alertmanager]
 program = "prometheus-alertmanager"
@@ -125,6 +126,10 @@ fn the_alert_fires_opens_the_page_and_resolves() {
     assert_eq!(live["link"], LINK);
     assert_eq!(live["opened"], "a.html");
     assert_eq!(live["scale"], 30);
+    let version = live["versions"]["prometheus"].as_str().unwrap();
+    assert!(version.starts_with("prometheus, version "), "{live}");
+    // Its service has no `version`.
+    assert!(live["versions"]["alertmanager"].is_null(), "{live}");
     // `for` is a second here, and the range of the expression.
     for (key, least) in [("fired_ms", 1000), ("resolved_ms", 500)] {
         assert!(live[key].as_u64().unwrap() >= least, "{live}");
@@ -147,6 +152,7 @@ fn the_alert_fires_opens_the_page_and_resolves() {
         ">alert fired</th>",
         ">alert resolved</th>",
         "http://127.0.0.1:9090/user/a.html",
+        "<dt>Services</dt><dd><code>prometheus, version ",
     ] {
         assert!(page.contains(text), "no `{text}`");
     }
@@ -219,6 +225,20 @@ fn a_service_that_does_not_get_ready() {
         .says("error[not-ready]: the service `prometheus` of live drills never got ready")
         .says("it has ended")
         .says("error loading config from");
+}
+
+#[test]
+fn a_service_that_does_not_tell_its_version() {
+    let book = book("toy_broken == 1", LINK, "20s");
+    let toml = book.read("book.toml");
+    book.write(
+        "book.toml",
+        &toml.replace("\"prometheus --version\"", "\"prometheus --versoin\""),
+    );
+    book.run(&["test"])
+        .status(2)
+        .says("`version` of the service `prometheus`: ")
+        .says("versoin");
 }
 
 #[test]

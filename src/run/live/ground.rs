@@ -75,9 +75,13 @@ impl LiveFiles {
         })
     }
 
-    /// Hash of everything that live drills depend on and others do not.
-    pub fn hash(&self) -> &blake3::Hash {
-        &self.hash
+    /// Hash of everything that live drills depend on and others do not: the files, how the services are
+    /// run, and their `versions`.
+    pub fn hash(&self, versions: &BTreeMap<String, String>) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.hash.as_bytes());
+        hasher.update(format!("{versions:?}").as_bytes());
+        hasher.finalize()
     }
 
     /// Puts the files beside the site, which was built into `site` with its pages in `root`.

@@ -16,6 +16,7 @@ use crate::evidence::{LiveRecord, Verdict};
 use crate::finding::Finding;
 use crate::page::{Cause, IssuePage};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watch::Arrived;
@@ -27,6 +28,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Live<'a> {
     ground: &'a LiveGround,
     services: Vec<(&'a str, &'a Service)>,
+    /// The versions of services, of these and others.
+    versions: &'a BTreeMap<String, String>,
     /// The drill's page in the built site.
     page: PathBuf,
 }
@@ -36,7 +39,7 @@ impl<'a> Live<'a> {
     pub(super) fn of(
         (issue, cause): (&'a IssuePage, &Cause),
         page: PathBuf,
-        ground: Option<&'a LiveGround>,
+        (ground, versions): (Option<&'a LiveGround>, &'a BTreeMap<String, String>),
     ) -> Option<Self> {
         let ground = ground.filter(|_| !cause.live.is_empty())?;
         let config = &ground.config;
@@ -46,6 +49,7 @@ impl<'a> Live<'a> {
         });
         Some(Self {
             services: services.collect(),
+            versions,
             ground,
             page,
         })
@@ -70,8 +74,14 @@ impl Drill<'_> {
             return Ok(());
         };
         let names = live.services.iter().map(|(name, _)| (*name).to_owned());
+        let names: Vec<String> = names.collect();
+        let versions = names.iter().filter_map(|name| {
+            let (name, version) = live.versions.get_key_value(name)?;
+            Some((name.clone(), version.clone()))
+        });
         recorder.live = Some(LiveRecord {
-            services: names.collect(),
+            versions: versions.collect(),
+            services: names,
             scale: live.ground.config.scale,
             ..LiveRecord::default()
         });
