@@ -4,12 +4,15 @@ use super::yaml::{Kind, NodeId, Tree};
 use granit_parser::ScalarStyle;
 use std::collections::BTreeMap;
 
+/// A leaf: the way to it, and what stands there.
+pub(super) type Fact = (String, String);
+
 impl Tree {
-    /// Everything the text says, one entry for each leaf: the way to it, and what stands there.
+    /// Everything the text says, one entry for each leaf, in the order of the text.
     ///
-    /// Two texts with equal facts hold equal data; order of keys, quotes and comments are no data.
-    pub(super) fn facts(&self) -> BTreeMap<String, String> {
-        let mut facts = BTreeMap::new();
+    /// Two texts with equal facts hold equal data; quotes and comments are no data.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        let mut facts = Vec::new();
         let mut ways = BTreeMap::new();
         for (number, document) in self.documents.iter().enumerate() {
             let way = Self::way_of_document(number);
@@ -32,7 +35,7 @@ impl Tree {
         id: NodeId,
         way: &str,
         ways: &mut BTreeMap<NodeId, String>,
-        facts: &mut BTreeMap<String, String>,
+        facts: &mut Vec<Fact>,
     ) {
         let node = self.node(id);
         if node.anchored {
@@ -62,7 +65,7 @@ impl Tree {
                 format!("{} {mark} {value}", node.tag.as_deref().unwrap_or(""))
             }
         };
-        facts.insert(way.to_owned(), fact);
+        facts.push((way.to_owned(), fact));
     }
 
     fn key_text(&self, key: NodeId) -> String {

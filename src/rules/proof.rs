@@ -2,7 +2,10 @@
 
 use super::document::reread;
 use super::edit::{Planned, Splice, Wanted};
+use super::facts::Fact;
 use super::{Alert, RuleFile};
+use std::collections::{HashMap, HashSet};
+use std::thread;
 
 /// After so many rules that cannot be edited, others are refused along with their neighbours.
 const MOST_REFUSED: usize = 20;
@@ -35,31 +38,66 @@ pub(super) fn proven<'a>(
 /// Whether the new text holds the old data and these links, and would not be edited again.
 fn is_proven(file: &RuleFile, planned: &[Planned<'_>]) -> bool {
     let text = apply(file.file.text(), planned);
-    let Some((tree, alerts)) = reread(file, text) else {
+    // What the old text says does not wait for the new one to be read.
+    let (before, new) = thread::scope(|scope| {
+        let before = scope.spawn(|| file.tree.facts());
+        let new = reread(file, text).map(|(tree, alerts)| (tree.facts(), alerts));
+        (before.join(), new)
+    });
+    let (Ok(before), Some((after, alerts))) = (before, new) else {
         return false;
     };
-    if alerts.len() != file.alerts.len() {
-        return false;
+    let planned_links = PlannedLinks::of(file, planned);
+    alerts.len() == file.alerts.len()
+        && planned_links.said_by(&after)
+        && planned_links
+            .others(&before)
+            .eq(planned_links.others(&after))
+        && links_are_as_planned(file, &alerts, planned)
+}
+
+/// Where a text may differ from the old one, and what must stand there.
+struct PlannedLinks<'a> {
+    /// The way to a link, and the link; none if it is taken out.
+    links: HashMap<String, Option<&'a str>>,
+    /// The ways to the annotations around them.
+    annotations: HashSet<String>,
+}
+
+impl<'a> PlannedLinks<'a> {
+    fn of(file: &RuleFile, planned: &[Planned<'a>]) -> Self {
+        let ways = planned.iter().map(|one| {
+            let annotations = format!("{}/annotations", one.wanted.alert.way);
+            let link = format!("{annotations}/{}", file.annotation);
+            (annotations, (link, one.wanted.url))
+        });
+        let (annotations, links) = ways.unzip();
+        Self { links, annotations }
     }
-    let (mut before, mut after) = (file.tree.facts(), tree.facts());
-    for Planned { wanted, .. } in planned {
-        let annotations = format!("{}/annotations", wanted.alert.way);
-        let link = format!("{annotations}/{}", file.annotation);
-        let said = after.remove(&link);
-        let said = said.as_deref().map(|said| said.split_once(" text "));
-        if said.map(|said| said.map(|(_, url)| url)) != wanted.url.map(Some) {
-            return false;
-        }
-        before.remove(&link);
-        // Annotations that were nothing, or empty, are something now; or the other way round.
-        let is_empty = |fact: &String| fact == "~" || fact == "{}";
-        for facts in [&mut before, &mut after] {
-            if facts.get(&annotations).is_some_and(is_empty) {
-                facts.remove(&annotations);
-            }
-        }
+
+    /// Whether each link that is wanted stands there once, as text, and none that is not.
+    fn said_by(&self, facts: &[Fact]) -> bool {
+        let said: Vec<Option<&str>> = facts
+            .iter()
+            .filter_map(|(way, fact)| self.links.get(way).map(|url| (url, fact)))
+            .map(|(url, fact)| {
+                url.filter(|url| {
+                    fact.split_once(" text ")
+                        .is_some_and(|(_, said)| said == *url)
+                })
+            })
+            .collect();
+        said.iter().all(Option::is_some) && said.len() == self.links.values().flatten().count()
     }
-    before == after && links_are_as_planned(file, &alerts, planned)
+
+    /// All that no plan speaks of. Annotations that were nothing, or empty, are something now; or
+    /// the other way round.
+    fn others<'b>(&'b self, facts: &'b [Fact]) -> impl Iterator<Item = &'b Fact> {
+        facts.iter().filter(|(way, fact)| {
+            let is_empty = fact == "~" || fact == "{}";
+            !(self.links.contains_key(way) || is_empty && self.annotations.contains(way))
+        })
+    }
 }
 
 fn links_are_as_planned(old: &RuleFile, new: &[Alert], planned: &[Planned<'_>]) -> bool {
