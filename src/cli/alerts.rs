@@ -4,7 +4,7 @@ use super::args::AlertsArgs;
 use super::open::{Opened, open};
 use super::output::Output;
 use super::rule_files;
-use super::site::{self, Purpose};
+use super::site;
 use super::{CliError, Exit};
 use crate::finding::{Finding, Severity};
 use crate::fs_write;
@@ -41,9 +41,7 @@ fn write(
         source,
     })?;
     // A link to an anchor that is not there must not be written: the pages are built to see.
-    let built = site::build(opened, dest.path(), None, Purpose::Inspect)?;
-    let of_links = |f: &Finding| matches!(f.check, "alert-anchor" | "runbook-url-dead");
-    let about_links: Vec<Finding> = built.findings.into_iter().filter(of_links).collect();
+    let about_links = site::links_of_alerts(opened, dest.path())?;
     let (edits, mut findings, linked) = rule_files::plan(opened, args.force_foreign, &about_links);
     findings.extend(about_links);
     let n_written = apply(args, &edits, &mut findings, output)?;

@@ -22,6 +22,11 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    /// The paths of the pages below the book's sources, in the order of the book.
+    pub(super) fn chapters(&self) -> Vec<&Path> {
+        self.pages.iter().map(|page| page.path.as_path()).collect()
+    }
+
     /// The rule files, read once, and what is wrong with them.
     pub(super) fn rules(&self) -> &(Vec<RuleFile>, Vec<Finding>) {
         let config = &self.config;

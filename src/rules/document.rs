@@ -8,7 +8,9 @@ use super::yaml::{NodeId, Tree};
 use crate::finding::{Finding, Severity};
 use crate::source::{Place, SourceFile};
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 /// One alerting rule.
 #[derive(Debug, Clone)]
@@ -91,23 +93,26 @@ impl RuleFile {
             (Err(_), None) => Dialect::Prometheus,
         };
         let sight = Sight::of(file, &parsed);
-        let (tree, findings) = match (parsed, &sight) {
-            (_, Some(sight)) => (Tree::default(), vec![sight.finding(file)]),
+        let (tree, alerts, findings) = match (parsed, &sight) {
+            (_, Some(sight)) => (Tree::default(), Vec::new(), vec![sight.finding(file)]),
             (Ok(tree), None) => {
-                let findings = load_check::check(file, &tree, &sections, dialect);
-                (tree, findings)
+                let (alerts, findings) = thread::scope(|scope| {
+                    let check = || load_check::check(file, &tree, &sections, dialect);
+                    let findings = scope.spawn(check);
+                    let alerts = alerts(file, &tree, &sections, &reading.annotation);
+                    (alerts, findings.join())
+                });
+                let findings = findings.unwrap_or_else(|panic| resume_unwind(panic));
+                (tree, alerts, findings)
             }
             (Err(broken), None) => {
                 let finding = load_check::broken(file, &broken, dialect);
-                (Tree::default(), vec![finding])
+                (Tree::default(), Vec::new(), vec![finding])
             }
         };
         let document = Self {
             file: Arc::clone(file),
-            alerts: match sight {
-                Some(_) => Vec::new(),
-                None => alerts(file, &tree, &sections, &reading.annotation),
-            },
+            alerts,
             names_by_sight: sight.map_or_else(Vec::new, |sight| sight.names()),
             loads: findings.iter().all(|one| one.severity != Severity::Error),
             dialect,

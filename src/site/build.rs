@@ -40,10 +40,40 @@ pub enum SiteError {
 pub fn build(
     config: &Config,
     dest: &Path,
-    mut runbook: Runbook,
+    runbook: Runbook,
     pages: &[Arc<Page>],
     trees: &[Arc<Tree>],
 ) -> Result<PathBuf, SiteError> {
+    let chapters = build_chapters(config, dest, runbook)?;
+    let known = Chapters {
+        config,
+        pages: pages.iter().map(AsRef::as_ref).collect(),
+        trees,
+    };
+    after::complete(
+        &chapters.root,
+        &known,
+        &chapters.like,
+        &chapters.transcripts,
+    )?;
+    Ok(chapters.root)
+}
+
+/// What mdBook has built, before it is completed.
+pub struct BuiltChapters {
+    /// The folder of the pages.
+    pub root: PathBuf,
+    /// A page that others may look like.
+    like: PathBuf,
+    transcripts: Vec<Transcript>,
+}
+
+/// Builds what mdBook builds: a page for each chapter, with its anchors, but no addresses of alerts.
+pub fn build_chapters(
+    config: &Config,
+    dest: &Path,
+    mut runbook: Runbook,
+) -> Result<BuiltChapters, SiteError> {
     let mut book = load_mdbook(&config.root)?;
     book.config.build.build_dir = std::path::absolute(dest).map_err(|source| SiteError::Read {
         path: dest.to_owned(),
@@ -63,12 +93,10 @@ pub fn build(
         .map_err(|error| SiteError::Build(chain(&error)))?;
     // Where the book has a second renderer, mdBook gives each a folder of its own.
     let root = book.build_dir_for("html");
-    let transcripts = transcripts.lock().unwrap_or_else(PoisonError::into_inner);
-    let chapters = Chapters {
-        config,
-        pages: pages.iter().map(AsRef::as_ref).collect(),
-        trees,
-    };
-    after::complete(&root, &chapters, &like, &transcripts)?;
-    Ok(root)
+    let mut transcripts = transcripts.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(BuiltChapters {
+        root,
+        like,
+        transcripts: std::mem::take(&mut transcripts),
+    })
 }

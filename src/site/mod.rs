@@ -27,7 +27,7 @@ mod values;
 mod walks;
 mod way_out;
 
-pub use build::{SiteError, build};
+pub use build::{SiteError, build, build_chapters};
 pub use drill_page::all as transcripts;
 pub use index::{DIRECTIVES, unknown_directives};
 pub use often::often_readable;

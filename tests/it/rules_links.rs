@@ -147,15 +147,22 @@ fn links_of_alerts_without_a_page_must_lead_somewhere() {
         format!("{RULE}  - alert: Up\n    expr: up\n    annotations: {{runbook_url: '{url}'}}\n")
     };
     let check = |url: &str| book("Down", "", &rule(url)).run(&["check"]);
+    let alerts = |url: &str| book("Down", "", &rule(url)).run(&["alerts"]);
     for url in [
         "https://r.example/sub/a.html#here",
+        // The address of another alert, which `alerts` knows without building it.
+        "https://r.example/alerts/Down.html",
         "https://r.example/sub/a.html?x=y",
         "https://r.example/",
         "https://r.example/{{ $labels.x }}.html",
         "https://other.example/nowhere",
     ] {
         check(url).does_not_say("runbook-url-dead");
+        alerts(url).does_not_say("runbook-url-dead");
     }
+    alerts("https://r.example/alerts/Dawn.html")
+        .status(1)
+        .says("error[runbook-url-dead]: the link of `Up` leads to no page of this book");
     check("https://r.example/sub/b.html")
         .says("error[runbook-url-dead]: the link of `Up` leads to no page of this book")
         .says("rules/a.yml:8:")
