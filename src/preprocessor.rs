@@ -3,6 +3,7 @@
 //! It executes nothing. What was run is read from the book's state folder.
 
 use crate::acceptance::{LastChecks, Results};
+use crate::alerting::Alerting;
 use crate::config::Config;
 use crate::evidence::{Store, Subject};
 use crate::page::{self, Page};
@@ -46,6 +47,7 @@ impl Preprocessor for Runbook {
         });
         let (trees, _) = crate::tree::trees(&pages, &config.headings);
         let results = Results::load(&config, &pages);
+        let (alerting, _) = Alerting::load(&config);
         let addresses = match &self.transcripts {
             Some(_) => Addresses::of(&pages, &store),
             None => Addresses::default(),
@@ -54,6 +56,7 @@ impl Preprocessor for Runbook {
             config: &config,
             pages: &pages,
             trees: &trees,
+            alerting: &alerting,
             store: &store,
             transcripts: &addresses,
             inputs: self.inputs.as_ref(),

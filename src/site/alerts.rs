@@ -3,7 +3,8 @@
 use super::index::address;
 use super::page_view::View;
 use super::template::fill;
-use crate::alerting::{AlertRow, Alerting, Tested};
+use super::text::encoded;
+use crate::alerting::{AlertRow, Tested};
 use crate::page::Page;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -21,7 +22,10 @@ struct Alerts {
 
 #[derive(Serialize)]
 struct Row {
+    /// `None` where a row before has it: rules may share a name.
+    id: Option<String>,
     alert: String,
+    expression: String,
     severity: String,
     href: Option<String>,
     page: String,
@@ -49,12 +53,11 @@ struct Without {
 
 /// The table for the page `own`, from the rule files, dashboards and tests as they are now.
 pub(super) fn alerts(own: &Page, view: &View<'_>) -> String {
-    let (alerting, _) = Alerting::load(view.config);
-    let matrix = alerting.matrix();
+    let matrix = view.alerting.matrix();
     let has = |globs: &[String]| !globs.is_empty();
     let (has_panels, has_tests) = (has(&view.config.dashboards), has(&view.config.rule_tests));
     let metrics: BTreeSet<&String> = matrix.iter().flat_map(|row| &row.metrics).collect();
-    let panels = alerting.dashboards.iter().map(|it| it.panels.len());
+    let panels = view.alerting.dashboards.iter().map(|it| it.panels.len());
     let issues = view.pages.iter().filter(|page| page.issue.is_some());
     let shown = Alerts {
         n_pages: view
@@ -66,10 +69,11 @@ pub(super) fn alerts(own: &Page, view: &View<'_>) -> String {
         n_panels: panels.sum(),
         has_panels,
         has_tests,
-        rows: matrix
-            .iter()
-            .map(|it| row(own, view, it, (has_panels, has_tests)))
-            .collect(),
+        rows: with_ids(
+            matrix
+                .iter()
+                .map(|it| row(own, view, it, (has_panels, has_tests))),
+        ),
         without: issues
             .filter(|page| page.front_matter.alerts.is_empty())
             .map(|page| Without {
@@ -83,6 +87,34 @@ pub(super) fn alerts(own: &Page, view: &View<'_>) -> String {
             .collect(),
     };
     fill("alerts.html", &shown)
+}
+
+/// The address of an alert's row from the page `from`; `None` where no page lists it.
+pub(super) fn address_of_row(from: &Page, alert: &str, view: &View<'_>) -> Option<String> {
+    let lists = |page: &&Page| {
+        let directives = &page.document.directives;
+        directives.iter().any(|it| it.name == "alerts")
+    };
+    let page = view.pages.iter().find(lists)?;
+    let has_row = view.alerting.alerts().any(|rule| rule.name == alert);
+    has_row.then(|| address(from, &page.html_path(), Some(&encoded(&row_id(alert)))))
+}
+
+/// An id may hold no blank, a name may.
+fn row_id(alert: &str) -> String {
+    format!("alert-{}", alert.replace(char::is_whitespace, "-"))
+}
+
+fn with_ids(rows: impl Iterator<Item = Row>) -> Vec<Row> {
+    let mut taken = BTreeSet::new();
+    rows.map(|row| {
+        let id = row_id(&row.alert);
+        Row {
+            id: taken.insert(id.clone()).then_some(id),
+            ..row
+        }
+    })
+    .collect()
 }
 
 fn row(
@@ -121,7 +153,9 @@ fn row(
         .map(|(dashboard, panel)| format!("{}: {}", dashboard.title, panel.title))
         .collect();
     Row {
+        id: None,
         alert: name.clone(),
+        expression: it.rule.expr.text.trim().to_owned(),
         severity: it.rule.label("severity").unwrap_or("none").to_owned(),
         href: landing.map(|(page, anchor)| address(own, &page.html_path(), anchor)),
         page: landing.map_or("none".to_owned(), |(page, _)| page.title().to_owned()),

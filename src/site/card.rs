@@ -1,5 +1,6 @@
 //! The head of an issue page: what it is about, how sure it is, where to go.
 
+use super::alerts;
 use super::drill_page::address;
 use super::evidence_view;
 use super::page_view::{State, View};
@@ -71,7 +72,7 @@ pub(super) fn card(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
     });
     let alerts = front_matter.alerts.iter().map(|alert| AlertLink {
         name: &alert.name,
-        href: alerts_page(page, view),
+        href: alerts::address_of_row(page, &alert.name, view),
     });
     let card = Card {
         number: issue.number,
@@ -109,16 +110,6 @@ fn verified(page: &Page, issue: &IssuePage, view: &View<'_>) -> String {
         1 => format!("{when}{against}"),
         all => format!("{when}, {} of {all} causes{against}", good.len()),
     }
-}
-
-/// The chapter that lists all alerts.
-fn alerts_page(page: &Page, view: &View<'_>) -> Option<String> {
-    let lists = |own: &&Page| {
-        let directives = &own.document.directives;
-        directives.iter().any(|it| it.name == "alerts")
-    };
-    let own = view.pages.iter().find(lists)?;
-    Some(relative(&page.html_path(), &own.html_path()))
 }
 
 /// The families that the page names, as far as the book has a catalogue.

@@ -3,10 +3,11 @@
 use super::drill_page::Addresses;
 use super::{card, evidence_view, fences, index, tree_view, values, way_out};
 use crate::acceptance::{LastChecks, Records, Results};
+use crate::alerting::Alerting;
 use crate::config::{Config, Headings};
 pub(super) use crate::evidence::State;
 use crate::evidence::{Store, Subject};
-use crate::page::{Cause, Page, Role};
+use crate::page::{Cause, Page, Role, Step};
 use crate::tree::Tree;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,6 +21,8 @@ pub struct View<'a> {
     pub pages: &'a [Page],
     /// The decision trees among them.
     pub trees: &'a [Arc<Tree>],
+    /// Rules, dashboards and tests of rules.
+    pub alerting: &'a Alerting,
     /// What was run.
     pub store: &'a Store,
     /// Where the transcripts stand; empty where the site has none.
@@ -92,6 +95,7 @@ const STYLES: &[&str] = &[
     include_str!("assets/values.css"),
     include_str!("assets/checklist.css"),
     include_str!("assets/transcript.css"),
+    include_str!("assets/alerts.css"),
     include_str!("assets/print.css"),
 ];
 
@@ -140,7 +144,7 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         fold_drills(page, &view.config.headings, &mut edits);
     }
     if !form.is_empty() {
-        edits.insert(after_title, format!("\n{form}\n\n"));
+        edits.insert(form_place(page, view, after_title), format!("\n{form}\n\n"));
     }
     for tree in view.trees.iter().filter(|tree| tree.page == page.path) {
         edits.replace(tree.list.clone(), tree_view::shown(tree, page, view));
@@ -161,6 +165,26 @@ pub fn render(page: &Page, view: &View<'_>) -> String {
         result.push_str("</script>\n");
     }
     result
+}
+
+/// Where the form for the reader's values stands. On a front page nothing stands above the field that
+/// finds: there it stands at the first block that takes values, as far as that is no part of a list.
+fn form_place(page: &Page, view: &View<'_>, after_title: usize) -> usize {
+    let directives = &page.document.directives;
+    let Some(front) = directives.iter().find(|it| it.name == "front") else {
+        return after_title;
+    };
+    let text = page.document.file.text();
+    let takes_values = |step: &&Step| {
+        values::are_filled(step.role)
+            && !values::attributes(&view.config.values, &step.code).is_empty()
+    };
+    let blocks = page.executed().chain(&page.waived).filter(takes_values);
+    let starts = blocks.map(|step| page.document.blocks[step.block].place.span.start);
+    let after_front = starts.filter(|start| *start > front.place.span.end).min();
+    after_front
+        .filter(|start| text[..*start].ends_with('\n'))
+        .unwrap_or(front.place.span.end)
 }
 
 /// Puts the *Drill* sections behind a fold, and gives their headings ids that no other has: mdBook

@@ -84,14 +84,51 @@ fn what_is_exported_is_proved_and_shown() {
     book.run(&["check"]).status(0).does_not_say("warning");
     let page = book.read("book/alerts.html");
     for text in [
-        "1 alerts lead to 1 pages and watch 2 metrics; 2 panels",
+        "1 alert leads to 1 page and watches 2 metrics; 2 panels of the dashboards show",
         "<code>Down</code><br>page<br><a href=\"down.html\">Down</a>",
-        "<code>toy_up</code> <code>toy_fault</code><br>Board: State</td>",
+        "<code>toy_up</code> <code>toy_fault</code><br>Board: State<br>",
+        "Fires when <code>toy_up{space!=\"\"} == 0 or toy_fault &gt; 0</code>",
         "fires 1<br>silent 1<br>resolves 1",
         "whole",
     ] {
         assert!(page.contains(text), "no `{text}` in {page}");
     }
+}
+
+#[test]
+fn the_card_of_an_issue_leads_to_the_rows_of_its_alerts() {
+    let twice =
+        "\n  - {alert: Down, expr: toy_up == 1}\n  - {alert: 'Low & slow', expr: toy_up == 2}\n";
+    let issue = ISSUE.replace("[Down]", "[Down, 'Low & slow', NowhereDefined]");
+    let book = Book::new()
+        .toml("[preprocessor.runbook]\nrun = \"never\"\nrules = [\"rules/*.yml\"]\n")
+        .page("issues/down.md", &issue)
+        .page("alerts.md", "# Alerts\n\n<!-- runbook: alerts -->\n")
+        .file("rules/a.yml", &(RULES.to_owned() + twice));
+    book.run(&["build"]);
+    let page = book.read("book/issues/down.html");
+    for link in [
+        "<a href=\"../alerts.html#alert-Down\"><code>Down</code></a>",
+        "<a href=\"../alerts.html#alert-Low-&amp;-slow\"><code>Low &amp; slow</code></a>",
+        " · <code>NowhereDefined</code></p>",
+    ] {
+        assert!(page.contains(link), "no `{link}` in {page}");
+    }
+    let alerts = book.read("book/alerts.html");
+    assert_eq!(alerts.matches("id=\"alert-Down\"").count(), 1, "{alerts}");
+    assert_eq!(alerts.matches("<code>Down</code>").count(), 2, "{alerts}");
+    assert!(alerts.contains("id=\"alert-Low-&amp;-slow\""), "{alerts}");
+}
+
+#[test]
+fn a_book_without_a_page_of_alerts_has_no_links_to_one() {
+    let book = Book::new()
+        .toml("[preprocessor.runbook]\nrun = \"never\"\nrules = [\"rules/*.yml\"]\n")
+        .page("down.md", ISSUE)
+        .file("rules/a.yml", RULES);
+    book.run(&["build"]);
+    let page = book.read("book/down.html");
+    assert!(page.contains("<b>Alerts</b> <code>Down</code>"), "{page}");
 }
 
 /// Changes one thing in a book that was verified, and requires what `check` says then.

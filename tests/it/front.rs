@@ -56,6 +56,36 @@ fn data(book: &Book) -> serde_json::Value {
 }
 
 #[test]
+fn nothing_stands_above_the_field_that_finds() {
+    let values = "[preprocessor.runbook.values.dir]\nlabel = \"Dir\"\nvariable = \"DIR\"\n";
+    let front = "# Front\n\nWelcome.\n\n<!-- runbook: front -->\n\n## Set up\n\n";
+    for (blocks, before_form) in [
+        (
+            "Two lines:\n\n```bash\ntrue\n```\n\n```bash\nls \"$DIR\"\n```\n",
+            "data-step=\"1\"",
+        ),
+        (
+            "- In a list:\n  ```bash\n  ls \"$DIR\"\n  ```\n",
+            "class=\"rb-issues\"",
+        ),
+    ] {
+        let book = book(values).page("index.md", &format!("{front}{blocks}"));
+        book.run(&["build"]).status(0);
+        let html = book.read("book/index.html");
+        let at = |text: &str| {
+            html.find(text)
+                .unwrap_or_else(|| panic!("no `{text}` in {html}"))
+        };
+        let form = at("class=\"rb-values\"");
+        assert!(
+            at("id=\"rb-find\"") < form && at(before_form) < form,
+            "{html}"
+        );
+        assert!(form < at("data-export=\"dir:DIR"), "{html}");
+    }
+}
+
+#[test]
 fn every_symptom_is_a_link_and_the_worst_comes_first() {
     let book = book("");
     book.run(&["build"]).status(0);
