@@ -306,10 +306,7 @@ fn descriptors() -> Finding {
     measured("descriptors", || {
         let process = Process::read();
         let Some(open) = process.open_fds else {
-            return (
-                Status::Unhealthy,
-                "/proc/self/fd cannot be read: too many open files?".to_owned(),
-            );
+            return (Status::Unhealthy, "/proc/self/fd cannot be read".to_owned());
         };
         let Some(limit) = process.max_fds else {
             return (Status::Healthy, format!("{open} open, no limit"));

@@ -1,5 +1,15 @@
 //! What the kernel says about this process, from `/proc`.
 
+use rustix::fs::{Dir, Mode, OFlags};
+use std::sync::{LazyLock, Mutex};
+
+/// Open from the start of the server on: at the limit of open files no other could be opened to count them.
+static OPEN_FILES: LazyLock<Option<Mutex<Dir>>> = LazyLock::new(|| {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open("/proc/self/fd", flags, Mode::empty()).ok()?;
+    Some(Mutex::new(Dir::new(folder).ok()?))
+});
+
 /// Numbers about this process. Each is `None` if the kernel does not tell.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Process {
@@ -26,15 +36,29 @@ impl Process {
         Self {
             resident_bytes: kilobytes_of("/proc/self/status", "VmRSS:"),
             anonymous_bytes: kilobytes_of("/proc/self/status", "RssAnon:"),
-            open_fds: std::fs::read_dir("/proc/self/fd")
-                .ok()
-                .map(|entries| entries.count() as u64),
+            open_fds: open_files(),
             max_fds: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
             start_time_seconds: stat.as_ref().and_then(Stat::start_time_seconds),
             cpu_seconds: stat.as_ref().map(Stat::cpu_seconds),
             machine_bytes: kilobytes_of("/proc/meminfo", "MemTotal:"),
         }
     }
+}
+
+/// Makes sure that open files can still be counted at their limit.
+pub(crate) fn prepare() {
+    LazyLock::force(&OPEN_FILES);
+}
+
+fn open_files() -> Option<u64> {
+    let mut folder = OPEN_FILES.as_ref()?.lock().ok()?;
+    folder.rewind();
+    let mut count = 0;
+    while let Some(entry) = folder.read() {
+        let entry = entry.ok()?;
+        count += u64::from(!entry.file_name().to_bytes().starts_with(b"."));
+    }
+    Some(count)
 }
 
 fn kilobytes_of(path: &str, name: &str) -> Option<u64> {
@@ -78,5 +102,24 @@ impl Stat {
             .parse()
             .ok()?;
         Some(boot + self.seconds(22))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_files_are_counted_anew_each_time() {
+        // Other tests open and close files meanwhile, but never as many.
+        let before = open_files().unwrap();
+        let held: Vec<_> = (0..500)
+            .map(|_| std::fs::File::open("/dev/null").unwrap())
+            .collect();
+        let meanwhile = open_files().unwrap();
+        drop(held);
+        let after = open_files().unwrap();
+        assert!(meanwhile >= before + 400, "{before} {meanwhile}");
+        assert!(after <= meanwhile - 400, "{meanwhile} {after}");
     }
 }

@@ -18,6 +18,7 @@ use crate::health::Health;
 use crate::http::{self, Shared};
 use crate::metrics::Metrics;
 use crate::pid_file;
+use crate::process;
 use crate::space::{Registry, SpaceError};
 
 /// Pending connections that the kernel keeps.
@@ -110,6 +111,7 @@ pub(crate) struct Ports {
 /// Runs the server until it is asked to stop.
 pub(crate) fn run(mut config: Config, ports: Ports) -> Result<(), ServerError> {
     config.read_only = read_only();
+    process::prepare();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
