@@ -1,5 +1,5 @@
 # The two commands that do everything; both install missing Debian packages and say so.
-.PHONY: verify test control setup lint bench axe browser screenshots
+.PHONY: verify test control mutate setup lint bench axe browser screenshots
 
 # Programs that blocks, tests and the sandbox use, with the Debian package that has each.
 PROGRAMS = amtool:prometheus-alertmanager bwrap:bubblewrap chromedriver:chromium-driver chromium:chromium curl:curl \
@@ -48,6 +48,10 @@ screenshots: setup
 # No fault goes away by itself, or by the resolution of another cause of its page. After `make verify`.
 control: setup
 	target/release/mdbook-runbook test -C book --no-prepare --control
+
+# No step of a resolution does nothing, or the page says what it is good for. After `make verify`; minutes.
+mutate: setup
+	target/release/mdbook-runbook mutate -C book --no-prepare
 
 lint: setup
 	cargo fmt --all --check

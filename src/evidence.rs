@@ -106,6 +106,17 @@ pub enum Verdict {
     /// In a control experiment: another cause's resolution does not remove the fault, though the
     /// page says that it does.
     AlsoUntrue,
+    /// In a mutation: the step is missed, as it must be.
+    StepNeeded {
+        /// The verdict of the drill without it.
+        without: String,
+    },
+    /// In a mutation: the step is not missed, and the page says so.
+    NotNeededAsSaid,
+    /// In a mutation: the step is not missed.
+    StepDoesNothing,
+    /// In a mutation: the step is missed, though the page says that it is not.
+    NeededAfterAll,
     /// One of the alerts that must fire is active on a healthy instance.
     AlertAtRest,
     /// No alert of the page fired, or it did not arrive in Alertmanager.
@@ -130,7 +141,12 @@ impl Verdict {
     pub fn is_good(&self) -> bool {
         matches!(
             self,
-            Self::Recovered { .. } | Self::Passed | Self::StaysRed | Self::CuredAsSaid
+            Self::Recovered { .. }
+                | Self::Passed
+                | Self::StaysRed
+                | Self::CuredAsSaid
+                | Self::StepNeeded { .. }
+                | Self::NotNeededAsSaid
         )
     }
 
@@ -154,6 +170,10 @@ impl Verdict {
             Self::CuredAsSaid => "cured-as-said",
             Self::CuredByOther => "cured-by-other",
             Self::AlsoUntrue => "also-untrue",
+            Self::StepNeeded { .. } => "step-needed",
+            Self::NotNeededAsSaid => "not-needed-as-said",
+            Self::StepDoesNothing => "step-does-nothing",
+            Self::NeededAfterAll => "needed-after-all",
             Self::AlertAtRest => "alert-at-rest",
             Self::AlertSilent => "alert-silent",
             Self::LinkDead => "link-dead",

@@ -1,5 +1,9 @@
 //! Pages made into jobs: what is to be run, on which inputs each depends, and what is not run.
 
+mod experiment;
+
+pub use experiment::{Control, Instead, controls, mutations};
+
 use crate::config::Config;
 use crate::evidence::Subject;
 use crate::finding::Finding;
@@ -7,7 +11,6 @@ use crate::page::{Cause, IssuePage, Page, Step};
 use crate::tree::Tree;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// One sandbox's worth of work.
 #[derive(Debug, Clone)]
@@ -20,7 +23,7 @@ pub enum Job {
         cause: usize,
         /// The decision trees that lead to the page: each is walked.
         trees: Vec<Arc<Tree>>,
-        /// Set where it is to show that its resolution is what removes the fault.
+        /// Set where it is to show what of its resolution removes the fault.
         control: Option<Control>,
     },
     /// The blocks of a chapter, in order, on a healthy instance.
@@ -30,15 +33,6 @@ pub enum Job {
         /// Its decision tree, which may accuse nothing.
         tree: Option<Arc<Tree>>,
     },
-}
-
-/// A control experiment: what is done instead of the cause's resolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Control {
-    /// The resolution of the page's cause with this index; without it, nothing is done.
-    pub other: Option<usize>,
-    /// How long the fault must stay.
-    pub within: Duration,
 }
 
 impl Job {
@@ -60,7 +54,7 @@ impl Job {
         }
     }
 
-    /// What is done instead of the cause's resolution, in a control experiment.
+    /// What is done instead of the cause's resolution, in an experiment.
     pub fn control(&self) -> Option<Control> {
         match self {
             Self::Drill { control, .. } => *control,
@@ -68,16 +62,18 @@ impl Job {
         }
     }
 
-    /// Whether the alerting programs run in it. Of the control experiments they do in that which does
-    /// nothing: the alert must stay, too.
+    /// Whether the alerting programs run in it. Of the experiments they do in that which does nothing:
+    /// the alert must stay, too; and in those that leave out a step: the alert may be what misses it.
     pub fn is_live(&self) -> bool {
         let live = self
             .drill()
             .is_some_and(|(_, cause)| !cause.live.is_empty());
-        live && self.control().is_none_or(|control| control.other.is_none())
+        live && self
+            .control()
+            .is_none_or(|control| control.other().is_none())
     }
 
-    /// The decision trees that are walked in it; in a control experiment none is.
+    /// The decision trees that are walked in it; in an experiment none is.
     pub fn trees(&self) -> &[Arc<Tree>] {
         match self {
             Self::Drill {
@@ -90,15 +86,31 @@ impl Job {
 
     /// What evidence of it is about.
     pub fn subject(&self) -> Subject {
+        let mut subject = self.own_subject();
+        if let (Some(control), Some((issue, _)), Some(cause)) =
+            (self.control(), self.drill(), &mut subject.cause)
+        {
+            cause.push_str(&match control.instead {
+                Instead::Nothing => ", left alone".to_owned(),
+                Instead::Other(other) => {
+                    format!(", resolved as `{}`", issue.causes[other].name)
+                }
+                Instead::Without(block) => {
+                    let line = self.page().document.blocks[block].place.line();
+                    format!(", without the step on line {line}")
+                }
+            });
+        }
+        subject
+    }
+
+    /// The same of the drill or doc test itself, where this is an experiment on it.
+    pub fn own_subject(&self) -> Subject {
         let drill = self.drill();
-        let instead = drill.and_then(|(issue, _)| match self.control()?.other {
-            None => Some(", left alone".to_owned()),
-            Some(other) => Some(format!(", resolved as `{}`", issue.causes[other].name)),
-        });
         Subject {
             page: self.page().path.clone(),
             issue: drill.map(|(issue, _)| issue.number),
-            cause: drill.map(|(_, cause)| cause.name.clone() + &instead.unwrap_or_default()),
+            cause: drill.map(|(_, cause)| cause.name.clone()),
         }
     }
 
@@ -123,7 +135,7 @@ impl Job {
         let steps = self.steps().into_iter().flat_map(|step| &step.needs);
         let other = self
             .drill()
-            .and_then(|(issue, _)| Some(&issue.causes[self.control()?.other?]))
+            .and_then(|(issue, _)| Some(&issue.causes[self.control()?.other()?]))
             .into_iter()
             .flat_map(|other| &other.needs);
         page.chain(cause)
@@ -171,35 +183,6 @@ impl Job {
         }
         hasher.finalize().to_hex().to_string()
     }
-}
-
-/// The control experiments to the drills among `jobs`: each drill once without its resolution, and
-/// once with that of each other cause of its page. `recovery` is how long the recovery of a cause is
-/// known to take; the fault must stay three times as long, and 5 s at least.
-pub fn controls(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration) -> Vec<Job> {
-    let mut experiments = Vec::new();
-    for job in jobs {
-        let (Job::Drill { page, cause, .. }, Some((issue, own))) = (job, job.drill()) else {
-            continue;
-        };
-        let others = (0..issue.causes.len()).filter(|other| other != cause);
-        for other in std::iter::once(None).chain(others.map(Some)) {
-            let longest = other
-                .map(|other| recovery(issue, &issue.causes[other]))
-                .max(Some(recovery(issue, own)))
-                .unwrap_or_default();
-            experiments.push(Job::Drill {
-                page: Arc::clone(page),
-                cause: *cause,
-                trees: Vec::new(),
-                control: Some(Control {
-                    other,
-                    within: (3 * longest).max(Duration::from_secs(5)),
-                }),
-            });
-        }
-    }
-    experiments
 }
 
 /// What a book makes us do.

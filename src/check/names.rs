@@ -188,6 +188,10 @@ pub const EXPLAINED: &[(&[&str], &str)] = &[
         &["rule-file-not-editable"],
         "a rule that cannot be edited safely, with its line and why; its file is left alone",
     ),
+    (
+        &["step-does-nothing", "needed-after-all"],
+        "with `mutate`: a resolution step without which the drill recovers, and that says no reason; one with a reason that is needed all the same, which `check` tells of a resolution that has no other",
+    ),
     (&["config"], "`book.toml`; exit status 2"),
     (
         &[

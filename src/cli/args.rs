@@ -28,6 +28,8 @@ pub enum Command {
     Check(BookArgs),
     /// Run drills and doc tests
     Test(TestArgs),
+    /// Leave out one resolution step at a time: a drill that still recovers has a step that does nothing
+    Mutate(MutateArgs),
     /// Write `runbook_url` into the rule files
     Alerts(AlertsArgs),
     /// Build the site
@@ -132,6 +134,22 @@ pub struct TestArgs {
     /// each other cause of its page, must stay red
     #[arg(long, conflicts_with_all = ["bless", "stale"])]
     pub control: bool,
+}
+
+/// `mutate`.
+#[derive(Debug, Clone, Args)]
+pub struct MutateArgs {
+    /// Only drills whose page or cause contains one of these
+    pub filter: Vec<String>,
+    /// The folder that holds `book.toml` [default: here, or `book`]
+    #[arg(long, short = 'C', value_name = "BOOK")]
+    pub book: Option<PathBuf>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Leave out the steps of the K-th of N parts of the drills, split by recorded time: `2/5`
+    #[arg(long, value_name = "K/N", value_parser = parse_shard)]
+    pub shard: Option<(usize, usize)>,
 }
 
 /// `alerts`.

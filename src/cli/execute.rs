@@ -152,7 +152,7 @@ fn run_fresh(
     output: &mut Output,
 ) -> Result<BTreeMap<Subject, Played>, CliError> {
     fresh.sort_by_key(|(job, _)| {
-        let last = store.last(&job.subject());
+        let last = store.last(&job.own_subject());
         std::cmp::Reverse(last.map_or(u64::MAX, |evidence| evidence.total_ms))
     });
     output.expect(fresh.len());
@@ -162,8 +162,8 @@ fn run_fresh(
         Event::Started(subject) => output.started(&subject),
         Event::Finished(ended) => {
             output.ended(&ended);
-            // A control run and a broken-off one say nothing about the page.
-            let counts = !ended.is_control && ended.evidence.verdict != Verdict::Interrupted;
+            // An experiment and a broken-off run say nothing about the page.
+            let counts = ended.control.is_none() && ended.evidence.verdict != Verdict::Interrupted;
             if counts && kept.is_ok() {
                 kept = store.keep(ended.evidence.clone());
             }
@@ -246,7 +246,7 @@ fn split(
                 findings: Vec::new(),
                 blessings: Vec::new(),
                 reused: true,
-                is_control: false,
+                control: None,
             }),
             None => fresh.push((job, inputs)),
         }

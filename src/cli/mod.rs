@@ -9,6 +9,8 @@ mod execute;
 mod exit;
 mod gameday;
 mod init;
+mod jobs;
+mod mutate;
 mod open;
 mod output;
 mod protocol;
@@ -132,6 +134,7 @@ pub fn run(cli: &Cli, output: &mut Output) -> Result<Exit, CliError> {
         Some(Command::Verify(args)) => verify::run(args, output),
         Some(Command::Check(args)) => check::run(args, output),
         Some(Command::Test(args)) => test::run(args, output),
+        Some(Command::Mutate(args)) => mutate::run(args, output),
         Some(Command::Alerts(args)) => alerts::run(args, output),
         Some(Command::Build(args)) => build::run(args, output),
         Some(Command::Init(args)) => init::run(args, output),
@@ -159,9 +162,14 @@ fn finish(summary: &Summary, findings: &[Finding], interrupted: bool, output: &O
         output.line("interrupted: what was not run is not verified");
         return Exit::Interrupted;
     }
-    let all = [summary.drills, summary.doc_tests, summary.controls]
-        .iter()
-        .all(|(good, all)| good == all);
+    let all = [
+        summary.drills,
+        summary.doc_tests,
+        summary.controls,
+        summary.steps,
+    ]
+    .iter()
+    .all(|(good, all)| good == all);
     if summary.errors == 0 && all {
         Exit::Good
     } else {

@@ -13,11 +13,13 @@ pub const NAMES: &[&str] = &[
     "astray",
     "danger",
     "exit",
+    "guard",
     "interrupt",
     "log",
     "loss",
     "needs",
     "nonzero",
+    "optional",
     "output",
     "template",
     "timeout",
@@ -75,6 +77,27 @@ pub struct Attributes {
     pub template: Option<Template>,
     /// Decision trees that may miss the cause, each with the reason.
     pub astray: Vec<(String, String)>,
+    /// Why the block stands there though the cause is removed without it.
+    pub not_needed: Option<NotNeeded>,
+}
+
+/// Why a step of a resolution stands there though the cause is removed without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotNeeded {
+    /// `optional`: it may be skipped; what it is good for.
+    Optional(String),
+    /// `guard`: it must not be skipped; what it protects that the drill does not lose.
+    Guard(String),
+}
+
+impl NotNeeded {
+    /// The attribute that says so.
+    pub fn attribute(&self) -> &'static str {
+        match self {
+            Self::Optional(_) => "optional",
+            Self::Guard(_) => "guard",
+        }
+    }
 }
 
 /// An info string, read.
@@ -204,6 +227,16 @@ impl Attributes {
             ("loss", Some(value)) if !value.trim().is_empty() => {
                 self.loss = Some(value.to_owned());
             }
+            ("optional" | "guard", Some(value)) if !value.trim().is_empty() => {
+                let value = value.to_owned();
+                let new = match name {
+                    "guard" => NotNeeded::Guard(value),
+                    _ => NotNeeded::Optional(value),
+                };
+                if self.not_needed.replace(new).is_some() {
+                    return Err(bad("says a second time why the step is not needed"));
+                }
+            }
             ("also", Some(value)) => {
                 self.also = reasons(value).ok_or_else(|| bad("needs causes with reasons"))?;
             }
@@ -233,7 +266,7 @@ fn usage(name: &str) -> String {
     match name {
         "exit" => "write `exit=1`".to_owned(),
         "timeout" | "interrupt" => format!("write `{name}=90s`, with ms, s, m or h"),
-        "waive" | "loss" => format!("write `{name}=\"the reason\"`"),
+        "waive" | "loss" | "optional" | "guard" => format!("write `{name}=\"the reason\"`"),
         "until" => "write `until=2027-06-01`".to_owned(),
         "also" => "write `also=\"Other cause: why\"`, more than one separated by `;`".to_owned(),
         "template" => "write `template=\"incident-report\"`, the only one that there is".to_owned(),
@@ -395,6 +428,22 @@ mod tests {
         assert_eq!(
             case(r#"bash {also="Port conflict"}"#).1,
             ["attribute `also` needs causes with reasons"]
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_not_needed_has_one_reason() {
+        let (info, findings) = case(r#"bash {danger guard="a copy to go back to"}"#);
+        assert_eq!(findings, Vec::<String>::new());
+        let guard = NotNeeded::Guard("a copy to go back to".to_owned());
+        assert_eq!(info.attributes.not_needed, Some(guard));
+        assert_eq!(
+            case(r#"bash {optional="it shows who" guard="a copy"}"#).1,
+            ["attribute `guard` says a second time why the step is not needed"]
+        );
+        assert_eq!(
+            case(r#"bash {optional=" "}"#).1,
+            ["attribute `optional` is not written like this"]
         );
     }
 

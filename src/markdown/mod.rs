@@ -4,4 +4,4 @@ mod document;
 mod info_string;
 
 pub use document::{CodeBlock, Directive, Document, Heading, Link, ListItem, parse};
-pub use info_string::{Attributes, Exit, InfoString, NAMES, Template, duration};
+pub use info_string::{Attributes, Exit, InfoString, NAMES, NotNeeded, Template, duration};

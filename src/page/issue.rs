@@ -375,6 +375,25 @@ fn missing(page: &Page, issue: &IssuePage) -> Vec<Finding> {
                 );
             }
         }
+        findings.extend(nothing_needed(cause));
     }
     findings
+}
+
+/// Something of a resolution must remove the cause.
+fn nothing_needed(cause: &Cause) -> Option<Finding> {
+    let first = cause.resolution.first()?;
+    let all = cause
+        .resolution
+        .iter()
+        .all(|step| step.not_needed.is_some());
+    all.then(|| {
+        Finding::error(
+            "needed-after-all",
+            first.place.clone(),
+            format!("every step of `{}` is said not to be needed", cause.name),
+        )
+        .note("`optional` or `guard` stands on each")
+        .help("take it off the step that removes the cause; `mutate` tells which")
+    })
 }

@@ -3,7 +3,7 @@
 use super::Role;
 use crate::config::Headings;
 use crate::finding::Finding;
-use crate::markdown::{Attributes, CodeBlock, Document, Exit};
+use crate::markdown::{Attributes, CodeBlock, Document, Exit, NotNeeded};
 use crate::source::Place;
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub struct Step {
     pub also: Vec<(String, String)>,
     /// Decision trees that may miss the cause, each with the reason.
     pub astray: Vec<(String, String)>,
+    /// Why it stands there though the cause is removed without it.
+    pub not_needed: Option<NotNeeded>,
     /// What it is for, by the nearest heading above it that says so.
     pub role: Option<Role>,
     /// The index of the heading directly below the role's, where it stands under one.
@@ -84,8 +86,8 @@ pub(super) fn steps(document: &Document, headings: &Headings) -> (Vec<Step>, usi
     let mut last_shell = None;
     for (index, block) in document.blocks.iter().enumerate() {
         if block.info.is_shell() && !block.info.attributes.output {
-            findings.extend(misplaced(block));
             let new = of_block(document, headings, index);
+            findings.extend(misplaced(block, new[0].role));
             last_shell = Some((index, steps.len() + new.len() - 1));
             steps.extend(new);
             continue;
@@ -112,7 +114,7 @@ pub(super) fn steps(document: &Document, headings: &Headings) -> (Vec<Step>, usi
     (steps, n_other, findings)
 }
 
-fn misplaced(block: &CodeBlock) -> Vec<Finding> {
+fn misplaced(block: &CodeBlock, role: Option<Role>) -> Vec<Finding> {
     let attributes = &block.info.attributes;
     let mut findings = Vec::new();
     if attributes.interrupt.is_some() && attributes.exit.is_some() {
@@ -123,6 +125,22 @@ fn misplaced(block: &CodeBlock) -> Vec<Finding> {
                 "`interrupt` and an exit status exclude each other",
             )
             .help("an interrupted block passes if it has printed something; drop the other"),
+        );
+    }
+    if let Some(not_needed) = &attributes.not_needed
+        && (role != Some(Role::Resolution) || attributes.waive.is_some())
+    {
+        findings.push(
+            Finding::error(
+                "unknown-attribute",
+                first_line(block),
+                format!(
+                    "`{}` on a block that is no step of a resolution",
+                    not_needed.attribute()
+                ),
+            )
+            .note("it has no effect here")
+            .help("it says why an executed step under *Resolution* stands there though the drill recovers without it; drop it"),
         );
     }
     findings
@@ -162,6 +180,7 @@ fn of_block(document: &Document, headings: &Headings, index: usize) -> Vec<Step>
         loss: attributes.loss.clone(),
         also: attributes.also.clone(),
         astray: attributes.astray.clone(),
+        not_needed: attributes.not_needed.clone(),
         role,
         part,
     };

@@ -14,6 +14,12 @@ pub struct Summary {
     pub live: (usize, usize),
     /// Control experiments that came out as they must, and all of them.
     pub controls: (usize, usize),
+    /// Resolution steps that a drill missed, or that the page says are not needed, and all of those left out.
+    pub steps: (usize, usize),
+    /// Of them those that the page says are not needed.
+    pub not_needed_as_said: usize,
+    /// Causes with a single step, where steps were left out one at a time.
+    pub single_step_causes: Option<usize>,
     /// Doc tests that passed, and all of them.
     pub doc_tests: (usize, usize),
     /// Drills whose issue every decision tree finds, and all drills that were walked.
@@ -50,15 +56,17 @@ impl Summary {
                 summary.not_applicable += 1;
                 continue;
             }
-            let count = match (&played.evidence.subject.cause, played.is_control) {
-                (Some(_), true) => &mut summary.controls,
-                (Some(_), false) => &mut summary.drills,
+            let count = match (&played.evidence.subject.cause, played.control) {
+                (Some(_), Some(control)) if control.is_mutation() => &mut summary.steps,
+                (Some(_), Some(_)) => &mut summary.controls,
+                (Some(_), None) => &mut summary.drills,
                 (None, _) => &mut summary.doc_tests,
             };
             count.1 += 1;
             count.0 += usize::from(verdict.is_good());
+            summary.not_needed_as_said += usize::from(*verdict == Verdict::NotNeededAsSaid);
             summary.count_walks(played);
-            if let (Some(live), false) = (&played.evidence.live, played.is_control) {
+            if let (Some(live), None) = (&played.evidence.live, played.control) {
                 summary.live.1 += 1;
                 summary.live.0 += usize::from(live.is_whole());
             }
@@ -91,6 +99,9 @@ impl Summary {
             let (held, all) = self.controls;
             return self.with_rest(vec![format!("{held}/{all} control experiments hold")]);
         }
+        if let Some(single) = self.single_step_causes {
+            return self.with_rest(self.about_steps(single));
+        }
         let mut parts = vec![format!(
             "{}/{} drills recovered",
             self.drills.0, self.drills.1
@@ -115,6 +126,22 @@ impl Summary {
             ),
         ]);
         self.with_rest(parts)
+    }
+
+    fn about_steps(&self, single: usize) -> Vec<String> {
+        let (held, all) = self.steps;
+        let mut parts = vec![format!(
+            "{held}/{all} resolution steps hold: {} needed, {} not needed as said",
+            held - self.not_needed_as_said,
+            self.not_needed_as_said
+        )];
+        if single > 0 {
+            let causes = plural(single, "cause");
+            parts.push(format!(
+                "{causes} of one step, which `test --control` leaves out"
+            ));
+        }
+        parts
     }
 
     /// One line for people about a check, where nothing was run.

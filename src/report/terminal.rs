@@ -112,6 +112,7 @@ pub fn verdict(evidence: &Evidence) -> String {
     match &evidence.verdict {
         Verdict::Recovered { ms } => format!("recovered ({}{})", seconds(*ms), live(evidence)),
         Verdict::Passed => format!("passed ({})", seconds(evidence.total_ms)),
+        Verdict::StepNeeded { without } => format!("step-needed ({without} without it)"),
         Verdict::NotApplicable { missing } => format!("not applicable, lacks `{missing}`"),
         other => other.name().to_owned(),
     }

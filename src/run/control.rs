@@ -1,22 +1,27 @@
-//! Control experiments: a fault that goes away without its resolution proves nothing about it.
+//! Control experiments: a fault that goes away without its resolution proves nothing about it, and
+//! one that goes away without a step of it proves nothing about that step.
 
 use super::drill::{Drill, Polled, Wanted, poll};
 use super::record::{Failed, Recorder};
 use crate::evidence::{Stage, Verdict};
 use crate::finding::Finding;
 use crate::page::Cause;
-use crate::plan::Control;
+use crate::plan::{Control, Instead};
 
 impl Drill<'_> {
     /// Induces the fault, does `control` instead of the resolution, and requires that the fault
     /// stays. A verification that passes although data was lost counts as red.
+    /// Where `control` leaves out a step, whether the page says that it is not needed must be true.
     pub(super) fn experiment(
         &self,
         control: Control,
         recorder: &mut Recorder<'_>,
     ) -> Result<Verdict, Failed> {
         let before = self.break_and_diagnose(recorder)?;
-        let other = control.other.map(|other| &self.issue.causes[other]);
+        if let Instead::Without(block) = control.instead {
+            return self.without(block, control.within, before, recorder);
+        }
+        let other = control.other().map(|other| &self.issue.causes[other]);
         recorder.begin(Stage::Resolve);
         if let Some(other) = other {
             // Whoever follows the wrong section stops where it does not go on.

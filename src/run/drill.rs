@@ -43,13 +43,25 @@ impl Drill<'_> {
     /// Plays the drill in a fresh session; `Ok` is always [`Verdict::Recovered`].
     pub(super) fn play(&self, recorder: &mut Recorder<'_>) -> Result<Verdict, Failed> {
         let before = self.break_and_diagnose(recorder)?;
-        let recovered = self.recover(recorder)?;
-        recorder.begin(Stage::Invariant);
-        self.compare(recorder, before)?;
-        self.stop(recorder)?;
+        let resolution = (&self.cause.resolution[..], self.issue.resolve_within);
+        let recovered = self.resolve(resolution, before, recorder)?;
         Ok(Verdict::Recovered {
             ms: super::session::millis(recovered),
         })
+    }
+
+    /// Everything from the resolution on, which is `steps`; how long it took.
+    pub(super) fn resolve(
+        &self,
+        (steps, within): (&[Step], Duration),
+        before: Option<String>,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Duration, Failed> {
+        let recovered = self.recover(steps, within, recorder)?;
+        recorder.begin(Stage::Invariant);
+        self.compare(recorder, before)?;
+        self.stop(recorder)?;
+        Ok(recovered)
     }
 
     /// All that comes before the resolution; what the invariant printed.
@@ -159,10 +171,15 @@ impl Drill<'_> {
     }
 
     /// Resolves and waits until *Verification* passes; the time from the first resolution step.
-    fn recover(&self, recorder: &mut Recorder<'_>) -> Result<Duration, Failed> {
+    fn recover(
+        &self,
+        resolution: &[Step],
+        within: Duration,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Duration, Failed> {
         recorder.begin(Stage::Resolve);
         let start = Instant::now();
-        if let Some(bad) = recorder.steps(&self.cause.resolution)? {
+        if let Some(bad) = recorder.steps(resolution)? {
             return Err(self.bad(
                 &bad,
                 Verdict::StepFailed,
@@ -170,7 +187,7 @@ impl Drill<'_> {
             ));
         }
         recorder.begin(Stage::Verify);
-        let within = self.limits.patience(self.issue.resolve_within);
+        let within = self.limits.patience(within);
         let left = within.saturating_sub(start.elapsed());
         match poll(recorder, &self.issue.verification, left, Wanted::Pass)? {
             Polled::Met => {

@@ -14,6 +14,7 @@ mod leftovers;
 mod live;
 mod log;
 mod metrics;
+mod mutation;
 mod prelude;
 mod probe;
 mod processes;

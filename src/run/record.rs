@@ -11,6 +11,7 @@ use crate::finding::Finding;
 use crate::markdown::Exit;
 use crate::metrics::Metrics;
 use crate::page::{DEFAULT_TIMEOUT, Expectation, Step};
+use crate::plan::Control;
 use crate::source::Place;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,8 +27,8 @@ pub struct Played {
     pub blessings: Vec<Blessing>,
     /// It was not run: stored evidence has the same inputs.
     pub reused: bool,
-    /// It was a control experiment.
-    pub is_control: bool,
+    /// What was done instead of the resolution, where it was an experiment.
+    pub control: Option<Control>,
 }
 
 /// An `{output}` fence, and what was printed instead of its text.

@@ -238,7 +238,7 @@ fn play<'a>(
         findings,
         blessings,
         reused: false,
-        is_control: job.control().is_some(),
+        control: job.control(),
     })))
 }
 

@@ -4,7 +4,7 @@ use super::text::{escape, to_the_letter};
 use super::values;
 use crate::check::destructive;
 use crate::config::Value;
-use crate::markdown::CodeBlock;
+use crate::markdown::{CodeBlock, NotNeeded};
 use crate::page::{Cause, Page, Role, Step};
 
 /// The number of each block of commands of `page`, from 1 in the order of the page.
@@ -49,6 +49,7 @@ pub(super) fn commands(page: &Page, index: usize, values: &[Value]) -> String {
     if block.info.attributes.danger {
         html.push_str(&warning(&typed, role, cause));
     }
+    html.push_str(&not_needed(block));
     html.push_str(&format!(
         "<code class=\"language-{}{}\">{}</code></pre>",
         escape(&block.info.language),
@@ -123,6 +124,19 @@ fn warning(typed: &str, role: Option<Role>, cause: Option<&Cause>) -> String {
         });
     format!(
         "<span class=\"rb-warning\"><b>Destructive.</b> Read it before you run it.{runs}{loss}</span>"
+    )
+}
+
+/// Whether a step that the recovery does not need may be skipped, and what it is good for.
+fn not_needed(block: &CodeBlock) -> String {
+    let (says, reason) = match &block.info.attributes.not_needed {
+        None => return String::new(),
+        Some(NotNeeded::Optional(reason)) => ("May be skipped:", reason),
+        Some(NotNeeded::Guard(reason)) => ("Do not skip:", reason),
+    };
+    format!(
+        "<span class=\"rb-note\"><b>{says}</b> {}</span>",
+        escape(reason)
     )
 }
 

@@ -25,6 +25,7 @@ mod interrupt;
 mod issue_page;
 mod live;
 mod messages;
+mod mutate;
 mod redis;
 mod respond;
 mod respond_limits;

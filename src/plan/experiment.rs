@@ -1,0 +1,117 @@
+//! Experiments on drills: the same fault, with something else than its whole resolution.
+
+use super::Job;
+use crate::page::{Cause, IssuePage};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is done instead of a cause's resolution, and for how long it is looked whether that helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control {
+    /// What is done.
+    pub instead: Instead,
+    /// How long the fault must stay.
+    pub within: Duration,
+}
+
+/// What is done instead of a cause's resolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instead {
+    /// Nothing at all.
+    Nothing,
+    /// The resolution of the page's cause with this index.
+    Other(usize),
+    /// The resolution without the step that is the block with this index in the document.
+    Without(usize),
+}
+
+impl Control {
+    /// The index of the cause whose resolution is followed instead.
+    pub fn other(&self) -> Option<usize> {
+        match self.instead {
+            Instead::Other(other) => Some(other),
+            Instead::Nothing | Instead::Without(_) => None,
+        }
+    }
+
+    /// Whether a single step is left out.
+    pub fn is_mutation(&self) -> bool {
+        matches!(self.instead, Instead::Without(_))
+    }
+}
+
+/// The control experiments to the drills among `jobs`: each drill once without its resolution, and
+/// once with that of each other cause of its page. `recovery` is how long the recovery of a cause is
+/// known to take.
+pub fn controls(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration) -> Vec<Job> {
+    let mut experiments = Vec::new();
+    for job in jobs {
+        let (Job::Drill { cause, .. }, Some((issue, own))) = (job, job.drill()) else {
+            continue;
+        };
+        let others = (0..issue.causes.len()).filter(|other| other != cause);
+        for other in std::iter::once(None).chain(others.map(Some)) {
+            let longest = other
+                .map(|other| recovery(issue, &issue.causes[other]))
+                .max(Some(recovery(issue, own)))
+                .unwrap_or_default();
+            let control = Control {
+                instead: other.map_or(Instead::Nothing, Instead::Other),
+                within: watched(longest),
+            };
+            experiments.extend(experiment(job, control));
+        }
+    }
+    experiments
+}
+
+/// The mutations of the drills among `jobs`: each drill once without each step of its resolution. And
+/// how many causes have a single step: that is left out by the control experiment that does nothing.
+pub fn mutations(
+    jobs: &[Job],
+    recovery: impl Fn(&IssuePage, &Cause) -> Duration,
+) -> (Vec<Job>, usize) {
+    let mut experiments = Vec::new();
+    let mut single = 0;
+    for job in jobs {
+        let Some((issue, cause)) = job.drill() else {
+            continue;
+        };
+        let blocks: BTreeSet<usize> = cause.resolution.iter().map(|step| step.block).collect();
+        if blocks.len() < 2 {
+            single += 1;
+            continue;
+        }
+        for block in blocks {
+            let mut of_block = cause.resolution.iter().filter(|step| step.block == block);
+            let said = of_block.any(|step| step.not_needed.is_some());
+            let control = Control {
+                instead: Instead::Without(block),
+                within: watched(recovery(issue, cause)) * if said { CLAIMED } else { 1 },
+            };
+            experiments.extend(experiment(job, control));
+        }
+    }
+    (experiments, single)
+}
+
+/// Where the page says that it recovers, a slow machine must not make that untrue.
+const CLAIMED: u32 = 4;
+
+/// Three times as long as the recovery takes, and 5 s at least.
+fn watched(recovery: Duration) -> Duration {
+    (3 * recovery).max(Duration::from_secs(5))
+}
+
+fn experiment(job: &Job, control: Control) -> Option<Job> {
+    match job {
+        Job::Drill { page, cause, .. } => Some(Job::Drill {
+            page: Arc::clone(page),
+            cause: *cause,
+            trees: Vec::new(),
+            control: Some(control),
+        }),
+        Job::DocTest { .. } => None,
+    }
+}
