@@ -91,6 +91,15 @@ pub enum NotNeeded {
 }
 
 impl NotNeeded {
+    fn new(attribute: &str, reason: &str) -> Self {
+        let reason = reason.to_owned();
+        if attribute == "guard" {
+            Self::Guard(reason)
+        } else {
+            Self::Optional(reason)
+        }
+    }
+
     /// The attribute that says so.
     pub fn attribute(&self) -> &'static str {
         match self {
@@ -228,11 +237,7 @@ impl Attributes {
                 self.loss = Some(value.to_owned());
             }
             ("optional" | "guard", Some(value)) if !value.trim().is_empty() => {
-                let value = value.to_owned();
-                let new = match name {
-                    "guard" => NotNeeded::Guard(value),
-                    _ => NotNeeded::Optional(value),
-                };
+                let new = NotNeeded::new(name, value);
                 if self.not_needed.replace(new).is_some() {
                     return Err(bad("says a second time why the step is not needed"));
                 }
