@@ -57,7 +57,7 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	shellcheck -x scripts/*.sh tests/scripts/*.sh tests/host/sudo tests/host/systemctl tests/host/journalctl \
-	  tests/host/*.sh tests/tap.sh
+	  tests/host/*.sh tests/tap.sh tests/released/build.sh
 
 # Ratios against cram (from PyPI, into target/peers) and bare bash, and against promtool, each in one run.
 bench: setup

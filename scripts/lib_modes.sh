@@ -32,6 +32,8 @@ plan_sanitize_nan() {
     grep -qxF "${key%=*} ${key#*=}" <<<"$keys" || missing+=("$key")
   done
   say "configuration: $config"
+  [ "$(reports validation)" != no ] ||
+    doubt 'this server does not report [validation]: Engram 0.1.0 ignores it, and a restart would change nothing'
   if [ "${#missing[@]}" -gt 0 ]; then
     say "  will be set in [validation], for all spaces: ${missing[*]/=/ = }"
   else
@@ -261,6 +263,9 @@ indices_of() {
 plan_rebuild_indices() {
   local line
   answers || give_up 'the server does not answer; indices are rebuilt by the running server' "$(page_url issues/wont-start diagnosis)"
+  [ "$(reports indices)" != no ] ||
+    give_up 'this Engram cannot rebuild indices. Version 0.1.0 keeps them in memory and builds them at each start' \
+      "restart it, after $(page_url known-behaviour copy-the-log-aside)"
   say 'will be rebuilt by the running server, from the memories; these are not touched:'
   while IFS= read -r line; do say "  $line"; done < <(indices_of)
   say '  (space, state, memories in it, reason)'
@@ -399,6 +404,9 @@ check_switches() {
 
 plan_readonly_mode() {
   check_switches true
+  # Found out now, for with 0.1.0 a restart may lose memories.
+  [ "$(reports read_only)" != no ] ||
+    give_up 'this Engram does not know ENGRAM_READONLY, as 0.1.0' 'refuse writes before the server, for example in the load balancer'
   say "$SWITCHES: ENGRAM_READONLY=true$([ ! -e "$SWITCHES" ] && echo ' (the file will be made)')"
   say 'then the server is restarted, and takes no writes of any space until --readwrite-mode'
   if [ "$(variable_of "$SWITCHES" ENGRAM_READONLY)" = true ] && is_read_only; then

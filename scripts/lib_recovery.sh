@@ -126,6 +126,13 @@ start_server() {
   changed 'the server was started'
 }
 
+# reports KEY: whether the health of a running server has that key, which tells what it can do: yes, no, or unknown.
+reports() {
+  curl --silent --connect-timeout 3 --max-time 20 -- "$url/api/v1/system/health" |
+    jq -r --arg key "$1" 'if type != "object" or has("checks") == false then "unknown" elif has($key) then "yes" else "no" end' 2>/dev/null |
+    grep . || echo unknown
+}
+
 # count_memories SPACE: of a space, as the server counts them. A space that is not loaded is loaded by that.
 count_memories() {
   http "/api/v1/memories?tier=all&limit=1" --header "X-Memory-Space: $1" |

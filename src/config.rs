@@ -155,6 +155,8 @@ pub struct Config {
     pub strategies: Vec<String>,
     /// The service under test; `None` for a book whose blocks need none.
     pub instance: Option<Instance>,
+    /// The name of the profile that lies over it, where one was chosen.
+    pub profile: Option<String>,
     /// The alerting programs of live drills.
     pub live: LiveConfig,
     /// How alerts are answered on the machine that has them.
@@ -307,6 +309,7 @@ impl Config {
             headings: raw.headings,
             strategies: raw.strategies,
             instance: instance::read(file, raw.instance, profile)?,
+            profile: profile.map(str::to_owned),
             live: live::read(file, raw.live)?,
             respond: respond::read(file, raw.respond)?,
             values: values::read(file, raw.values)?,
@@ -315,8 +318,17 @@ impl Config {
         })
     }
 
-    /// Where evidence and the last click matrix are kept.
+    /// Where evidence and the last click matrix are kept; a profile has a place of its own.
     pub fn state_dir(&self) -> PathBuf {
+        let dir = self.shared_state_dir();
+        match &self.profile {
+            Some(name) => dir.join("instances").join(name),
+            None => dir,
+        }
+    }
+
+    /// Where things are found whatever the profile, such as the game that is being played.
+    pub fn shared_state_dir(&self) -> PathBuf {
         self.root.join(".runbook")
     }
 }

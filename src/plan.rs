@@ -157,6 +157,9 @@ impl Job {
         add(&self.subject().title());
         for step in self.steps() {
             add(&step.code);
+            if step.before {
+                add("before");
+            }
             let output = step
                 .expectation
                 .output

@@ -10,6 +10,7 @@ mod escalation;
 mod links;
 mod metrics;
 mod names;
+mod profile;
 mod runbook_urls;
 mod trees;
 mod waivers;
@@ -23,6 +24,7 @@ pub use drift::drift;
 pub use links::{alert_anchors, links};
 pub use metrics::metrics;
 pub use names::{EXPLAINED, NAMES};
+pub use profile::not_judged;
 pub use runbook_urls::runbook_urls;
 pub use trees::{escalation_target, walks_astray};
 

@@ -93,6 +93,14 @@ pub const EXPLAINED: &[(&[&str], &str)] = &[
         "`escalation` leads to no page or anchor of the built site",
     ),
     (
+        &["not-judged"],
+        "with `--instance`: what is said of the book's own instance alone was not judged; a warning",
+    ),
+    (
+        &["before-misplaced"],
+        "a block with `before` that is not among the first of a *Drill*",
+    ),
+    (
         &["walks-astray"],
         "the trees lead to the right issue in less than 90 % of the drills",
     ),

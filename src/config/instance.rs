@@ -40,6 +40,10 @@ pub struct Instance {
     pub seed: Option<String>,
     /// Prints what a drill must not change.
     pub invariant: Option<String>,
+    /// Prints what is known of a loss of data that the invariant has shown, if anything is.
+    pub explain: Option<String>,
+    /// The alerts that it can raise; drills of others are not live. All, if not given.
+    pub alerts: Option<Vec<String>>,
     /// How long *Verification* may take to see a change of health.
     pub settle: Duration,
     /// Environment variables of every block.
@@ -70,6 +74,8 @@ pub(super) struct Raw {
     metrics: Option<String>,
     seed: Option<String>,
     invariant: Option<String>,
+    explain: Option<String>,
+    alerts: Option<Vec<String>>,
     settle: Option<String>,
     env: BTreeMap<String, String>,
     users: Vec<String>,
@@ -119,6 +125,8 @@ pub(super) fn read(
         metrics: raw.metrics,
         seed: raw.seed,
         invariant: raw.invariant,
+        explain: raw.explain,
+        alerts: raw.alerts,
         env: raw.env,
         users: raw.users,
         net_admin: raw.net_admin,

@@ -11,6 +11,7 @@ pub const NAMES: &[&str] = &[
     "also",
     "any",
     "astray",
+    "before",
     "danger",
     "exit",
     "guard",
@@ -61,6 +62,8 @@ pub struct Attributes {
     pub waive: Option<String>,
     /// The last day of the waiver, as `YYYY-MM-DD`.
     pub until: Option<jiff::civil::Date>,
+    /// The block runs while all is well, before the fault.
+    pub before: bool,
     /// The block is destructive.
     pub danger: bool,
     /// The fence holds the expected output of the block before it.
@@ -226,6 +229,7 @@ impl Attributes {
             ("until", Some(value)) => {
                 self.until = Some(value.parse().map_err(|_| bad("needs a date"))?);
             }
+            ("before", None) => self.before = true,
             ("danger", None) => self.danger = true,
             ("output", None) => self.output = true,
             ("log", None) => self.log = true,

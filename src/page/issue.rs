@@ -43,6 +43,14 @@ pub struct Cause {
     pub live: Vec<AlertRef>,
 }
 
+impl Cause {
+    /// The steps of its drill that run while all is well, which come first, and those that induce it.
+    pub fn drill_steps(&self) -> (&[Step], &[Step]) {
+        let n = self.drill.iter().take_while(|step| step.before).count();
+        self.drill.split_at(n)
+    }
+}
+
 /// What makes a chapter an issue page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuePage {
@@ -377,6 +385,7 @@ fn missing(page: &Page, issue: &IssuePage) -> Vec<Finding> {
         }
         findings.extend(nothing_needed(cause));
     }
+    findings.extend(before_misplaced(issue));
     findings
 }
 
@@ -396,4 +405,30 @@ fn nothing_needed(cause: &Cause) -> Option<Finding> {
         .note("`optional` or `guard` stands on each")
         .help("take it off the step that removes the cause; `mutate` tells which")
     })
+}
+
+/// What comes before the fault stands before it, and the fault is not left out.
+fn before_misplaced(issue: &IssuePage) -> Vec<Finding> {
+    let causes = issue.causes.iter();
+    let late = causes.clone().flat_map(|cause| cause.drill_steps().1);
+    let elsewhere = causes
+        .clone()
+        .flat_map(|cause| &cause.resolution)
+        .chain(&issue.diagnosis)
+        .chain(&issue.verification);
+    let misplaced = late.chain(elsewhere).filter(|step| step.before);
+    let alone = causes
+        .filter(|cause| cause.drill_steps().1.is_empty())
+        .flat_map(|cause| cause.drill.last());
+    misplaced
+        .chain(alone)
+        .map(|step| {
+            Finding::error(
+                "before-misplaced",
+                step.place.clone(),
+                "`before` is for the first blocks of a drill, and a block without it must follow",
+            )
+            .help("put it first under *Drill*, before the block that induces the fault")
+        })
+        .collect()
 }

@@ -24,6 +24,11 @@ pub(super) fn assign(
     for entry in &front_matter.live {
         findings.extend(choose(entry, causes, &front_matter.alerts));
     }
+    if let Some(raised) = config.instance.as_ref().and_then(|i| i.alerts.as_ref()) {
+        for cause in causes {
+            cause.live.retain(|alert| raised.contains(&alert.name));
+        }
+    }
     (services, findings)
 }
 

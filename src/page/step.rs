@@ -58,6 +58,8 @@ pub struct Step {
     pub timeout: Duration,
     /// After this it gets Ctrl-C.
     pub interrupt: Option<Duration>,
+    /// It runs while all is well: what it stores, the recovery must keep.
+    pub before: bool,
     /// It is destructive.
     pub danger: bool,
     /// Set where it is not executed.
@@ -171,6 +173,7 @@ fn of_block(document: &Document, headings: &Headings, index: usize) -> Vec<Step>
         },
         timeout: attributes.timeout.unwrap_or(DEFAULT_TIMEOUT),
         interrupt: attributes.interrupt,
+        before: attributes.before,
         danger: attributes.danger,
         waiver: attributes.waive.as_ref().map(|reason| Waiver {
             reason: reason.clone(),

@@ -5,7 +5,7 @@ use super::live::Live;
 use super::record::{BadStep, Failed, Recorder, in_seconds};
 use super::scheduler::Limits;
 use crate::config::Instance;
-use crate::evidence::{Stage, Verdict};
+use crate::evidence::{Outcome, Stage, Verdict};
 use crate::finding::Finding;
 use crate::page::{Cause, IssuePage, Step};
 use crate::tree::Tree;
@@ -18,6 +18,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// An operator who waits looks about once a second.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The time that the instance's `explain` may take.
+const EXPLAIN_LIMIT: Duration = Duration::from_secs(20);
 
 /// Everything that one drill needs to know.
 pub(super) struct Drill<'a> {
@@ -89,13 +92,21 @@ impl Drill<'_> {
         self.start_services(recorder)?;
         start(self.instance, recorder)?;
         self.await_services(recorder)?;
+        let (before_it, drill) = self.cause.drill_steps();
+        if let Some(bad) = recorder.steps(before_it)? {
+            return Err(self.bad(
+                &bad,
+                Verdict::FaultIneffective,
+                "what comes before the fault does not work on a healthy instance",
+            ));
+        }
         let settle = self.instance.map_or(Duration::ZERO, |i| i.settle);
         recorder.begin(Stage::Baseline);
         self.baseline(recorder, settle)?;
         self.quiet_at_rest(recorder)?;
         let before = self.invariant(recorder)?;
         recorder.begin(Stage::Induce);
-        if let Some(bad) = recorder.steps(&self.cause.drill)? {
+        if let Some(bad) = recorder.steps(drill)? {
             return Err(self.bad(
                 &bad,
                 Verdict::FaultIneffective,
@@ -147,13 +158,15 @@ impl Drill<'_> {
         let met = poll(recorder, &self.issue.verification, settle, Wanted::Fail)?;
         let Polled::Met = met else {
             let step = &self.issue.verification[0];
+            let induction = self.cause.drill_steps().1.first();
+            let induced_at = induction.map_or(&self.cause.place, |step| &step.place);
             let finding = Finding::error(
                 "verify-vacuous",
                 step.place.clone(),
                 format!("the verification of `{}` cannot fail", self.cause.name),
             )
             .note("it passes while the fault is induced")
-            .related(self.cause.drill[0].place.clone(), "induced here")
+            .related(induced_at.clone(), "induced here")
             .help("check the answer with an `{output}` block, let curl fail on errors (`-f`), and drop `|| true`");
             return Err(Failed::new(Verdict::VerifyVacuous, finding));
         };
@@ -256,8 +269,21 @@ impl Drill<'_> {
         )
         .note("the invariant prints something else than before the fault")
         .detail(detail)
-        .help("correct the resolution, or declare the loss on its first block: `{loss=\"what and why\"}`");
+        .help(self.known(recorder)?.unwrap_or_else(|| {
+            "correct the resolution, or declare the loss on its first block: `{loss=\"what and why\"}`".to_owned()
+        }));
         Err(Failed::new(Verdict::DataLost, finding))
+    }
+
+    /// What the instance's `explain` knows of a loss; `None` if nothing.
+    fn known(&self, recorder: &mut Recorder<'_>) -> Result<Option<String>, Failed> {
+        let Some(command) = self.instance.and_then(|i| i.explain.as_deref()) else {
+            return Ok(None);
+        };
+        let (outcome, printed) = recorder.quiet_command(command, EXPLAIN_LIMIT)?;
+        let printed = printed.trim();
+        let is_known = outcome == Outcome::Exited { status: 0 } && !printed.is_empty();
+        Ok(is_known.then(|| printed.to_owned()))
     }
 
     fn stop(&self, recorder: &mut Recorder<'_>) -> Result<(), Failed> {

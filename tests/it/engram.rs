@@ -189,5 +189,5 @@ fn no_fault_goes_away_without_its_own_resolution() {
     let ran = program(copy.0.path()).args(args).output().unwrap();
     Ran::from(ran)
         .status(0)
-        .says("9/9 control experiments hold");
+        .says("16/16 control experiments hold");
 }

@@ -33,13 +33,15 @@ if "$with_server" && [ -z "${SANDBOX_PATH:-}" ] && { [ ! -x "$ENGRAM_BINARY" ] |
   exit 3
 fi
 
+if "$with_server"; then bash "$root/tests/released/build.sh" || exit 3; fi
+
 results=$(mktemp -d)
 trap 'rm -rf -- "$results"' EXIT
 
 # A test whose name ends in _server needs one. static.sh looks at the repository itself, so it runs outside.
 list() {
   local file test filter wanted
-  for file in static recovery recovery_wal recovery_settings debug diagnose diagnose_server backup verify restore benchmark profile slow logs; do
+  for file in static recovery recovery_wal recovery_settings debug diagnose diagnose_server backup verify restore benchmark profile slow logs released; do
     while read -r test; do
       case $test in *_server) "$with_server" || continue ;; esac
       wanted=false
@@ -53,12 +55,14 @@ list() {
 }
 
 one() {
-  local status=0 libs
+  local status=0 libs engram=$ENGRAM_BINARY
+  # Those of released.sh are about the double of the released program.
+  [ "$1" != released ] || engram=$root/target/released/engram
   libs=$(printf '%s:' "$here"/lib_*.sh)
   if [ "$1" = static ]; then
     ROOT=$root bash "$here/prelude.sh" "$here/static.sh" "$2" >"$results/$1.$2.out" 2>&1 || status=$?
   else
-    SANDBOX_FILES="$libs$here/prelude.sh:$here/$1.sh" timeout 120 "$here/in-sandbox.sh" \
+    ENGRAM_BINARY=$engram SANDBOX_FILES="$libs$here/prelude.sh:$here/$1.sh" timeout 120 "$here/in-sandbox.sh" \
       bash /opt/tests/prelude.sh "/opt/tests/$1.sh" "$2" >"$results/$1.$2.out" 2>&1 || status=$?
   fi
   if [ "$status" -eq 0 ]; then

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn play(args: &GamedayArgs, output: &mut Output) -> Result<Exit, CliError> {
     let opened = open(args.book.as_ref(), args.instance.as_deref())?;
-    let files = Files::below(&opened.config.state_dir());
+    let files = Files::below(&opened.config.shared_state_dir());
     let _lock = lock_file(&files.lock())?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let instance = opened.config.instance.as_ref();
