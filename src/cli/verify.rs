@@ -36,13 +36,12 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliErr
     if !executed.interrupted {
         let (arrived, walked) = summary.walked;
         findings.extend(check::walks_astray(arrived, walked, &opened.config));
-        let red = match &opened.config.profile {
+        let red = if let Some(profile) = &opened.config.profile {
             // Its log, its metrics and its drills are not those that the book speaks of.
-            Some(profile) => vec![check::not_judged(profile, &opened.config)],
-            None => {
-                findings.extend(super::check::on_record(&opened, &store));
-                site::criteria(&opened, &store, Some(&executed.inputs))
-            }
+            vec![check::not_judged(profile, &opened.config)]
+        } else {
+            findings.extend(super::check::on_record(&opened, &store));
+            site::criteria(&opened, &store, Some(&executed.inputs))
         };
         let (edits, more, linked) = rule_files::plan(&opened, false, &[]);
         findings.extend(more);

@@ -50,6 +50,10 @@ pub enum Exit {
 }
 
 /// The typed attributes of one code block.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an attribute that an author writes or does not"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// Required exit status, where one is given.

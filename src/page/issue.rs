@@ -419,7 +419,7 @@ fn before_misplaced(issue: &IssuePage) -> Vec<Finding> {
     let misplaced = late.chain(elsewhere).filter(|step| step.before);
     let alone = causes
         .filter(|cause| cause.drill_steps().1.is_empty())
-        .flat_map(|cause| cause.drill.last());
+        .filter_map(|cause| cause.drill.last());
     misplaced
         .chain(alone)
         .map(|step| {
