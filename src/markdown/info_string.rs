@@ -233,10 +233,7 @@ impl Attributes {
             ("until", Some(value)) => {
                 self.until = Some(value.parse().map_err(|_| bad("needs a date"))?);
             }
-            ("before", None) => self.before = true,
-            ("danger", None) => self.danger = true,
-            ("output", None) => self.output = true,
-            ("log", None) => self.log = true,
+            ("before" | "danger" | "output" | "log", None) => self.mark(name),
             ("needs", Some(value)) => {
                 let names = value.split([',', ' ']).filter(|n| !n.is_empty());
                 self.needs.extend(names.map(str::to_owned));
@@ -263,6 +260,15 @@ impl Attributes {
             _ => return Err(Box::new(unknown(name, place))),
         }
         Ok(())
+    }
+
+    fn mark(&mut self, name: &str) {
+        match name {
+            "before" => self.before = true,
+            "danger" => self.danger = true,
+            "output" => self.output = true,
+            _ => self.log = true,
+        }
     }
 }
 
