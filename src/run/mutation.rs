@@ -27,16 +27,18 @@ impl Drill<'_> {
         match (ended, &step.not_needed) {
             (Err(failed), _) if failed.verdict == Verdict::Interrupted => Err(failed),
             (Ok(_), Some(_)) => Ok(Verdict::NotNeededAsSaid),
-            (Err(failed), None) => Ok(Verdict::StepNeeded {
-                without: failed.verdict.name().to_owned(),
-            }),
+            (Err(failed), None) => Ok(needed(&failed)),
+            // What must not be skipped may stand there for other causes than this one.
+            (Err(failed), Some(NotNeeded::Guard(_))) if is_of_all_causes(step) => {
+                Ok(needed(&failed))
+            }
             (Ok(time), None) => Err(self.does_nothing(step, time)),
             (Err(failed), Some(said)) => Err(self.needed_after_all(step, said, &failed)),
         }
     }
 
     fn does_nothing(&self, step: &Step, time: Duration) -> Failed {
-        let place = if step.part.is_none() {
+        let place = if is_of_all_causes(step) {
             "it belongs to every cause of the page: put it below the headings of those that need it. "
         } else {
             ""
@@ -82,6 +84,17 @@ impl Drill<'_> {
         ));
         Failed::new(Verdict::NeededAfterAll, finding)
     }
+}
+
+fn needed(failed: &Failed) -> Verdict {
+    Verdict::StepNeeded {
+        without: failed.verdict.name().to_owned(),
+    }
+}
+
+/// Whether it stands directly under *Resolution*.
+fn is_of_all_causes(step: &Step) -> bool {
+    step.part.is_none()
 }
 
 /// Its first line of code.

@@ -156,11 +156,11 @@ fn a_single_step_is_left_to_the_control_experiment() {
         .does_not_say("a.md: Switched off");
 }
 
-#[test]
-fn a_step_of_all_causes_is_left_out_in_each() {
+/// Two causes, of which only one needs the step above both.
+fn shared(attributes: &str) -> Ran {
     let text = page(&steps(&[ONE])).replace(
         "### Switched off {#off}\n",
-        "```bash\necho up >/var/two\n```\n\n### Switched off {#off}\n",
+        &format!("```bash{attributes}\necho up >/var/two\n```\n\n### Switched off {{#off}}\n"),
     );
     let text = text.replace(
         "## Verification",
@@ -170,12 +170,24 @@ fn a_step_of_all_causes_is_left_out_in_each() {
     let book = Book::new().toml(INSTANCE).page("a.md", &text);
     book.run(&["test"]).status(0);
     book.run(&["mutate"])
+}
+
+#[test]
+fn a_step_of_all_causes_is_left_out_in_each() {
+    shared("")
         .status(1)
         .says("ok   a.md: Switched off, without the step on line 12: step-needed")
         .says("FAIL a.md: Half off, without the step on line 12: step-does-nothing")
         .says("error[step-does-nothing]: `Half off` recovers without this step")
         .says("it belongs to every cause of the page: put it below the headings of those that need it")
         .says("3/4 resolution steps hold");
+    // Nobody skips a guard, but what is optional for one cause only would be skipped for both.
+    shared(" {guard=\"a copy\"}")
+        .status(0)
+        .says("4/4 resolution steps hold: 3 needed, 1 not needed as said");
+    shared(" {optional=\"it is nice\"}")
+        .status(1)
+        .says("error[needed-after-all]: `Switched off` does not recover without this step");
 }
 
 #[test]
