@@ -1,9 +1,9 @@
-//! `page-without-alert`, `alert-without-panel`, `alert-untested`: what belongs together and is not there.
+//! `page-without-alert`, `alert-without-panel`, `alert-untested`, `alert-not-live`: what belongs together and is not there.
 
 use crate::alerting::Alerting;
 use crate::config::Config;
 use crate::finding::Finding;
-use crate::page::Page;
+use crate::page::{Cause, Page};
 use crate::source::Place;
 use std::sync::Arc;
 
@@ -13,7 +13,11 @@ pub fn drift(alerting: &Alerting, pages: &[Arc<Page>], config: &Config) -> Vec<F
     if config.has_rules() {
         findings.extend(pages.iter().filter_map(|page| without_alert(page)));
     }
+    findings.extend(reasons(pages));
     for row in alerting.matrix() {
+        if !config.live.services.is_empty() {
+            findings.extend(never_live(&row.rule.name, &row.rule.expr.place, pages));
+        }
         let (name, place) = (&row.rule.name, &row.rule.expr.place);
         if !config.dashboards.is_empty() && !row.not_shown.is_empty() {
             let title = format!("no panel shows what `{name}` watches");
@@ -41,6 +45,61 @@ pub fn drift(alerting: &Alerting, pages: &[Arc<Page>], config: &Config) -> Vec<F
         }
     }
     findings
+}
+
+/// An alert that no live drill raises, and of which nobody says why.
+fn never_live(name: &str, place: &Place, pages: &[Arc<Page>]) -> Option<Finding> {
+    let is_drilled = causes(pages).any(|cause| cause.live.iter().any(|alert| alert.name == name));
+    let mut reasons = pages.iter().flat_map(|page| &page.front_matter.not_live);
+    if is_drilled || reasons.any(|reason| reason.alert == name) {
+        return None;
+    }
+    let title = format!("no live drill raises `{name}`");
+    Some(
+        Finding::error("alert-not-live", place.clone(), title)
+            .warning()
+            .note("nobody has seen it fire but in unit tests")
+            .help(format!(
+                "name it in `live` of its page, as `cause: {name}`, or say why not: `not-live: {{ {name}: \"reason\" }}`"
+            )),
+    )
+}
+
+/// Reasons in `not-live` that are none, or of nothing.
+fn reasons(pages: &[Arc<Page>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for page in pages {
+        let front_matter = &page.front_matter;
+        for reason in &front_matter.not_live {
+            let name = &reason.alert;
+            let only_it = |cause: &Cause| cause.live.len() == 1 && cause.live[0].name == *name;
+            let (title, help) = if !front_matter.alerts.iter().any(|own| own.name == *name) {
+                (
+                    format!("`not-live` names `{name}`, which is no alert of this page"),
+                    "say it on the page that has the alert in `alerts`",
+                )
+            } else if reason.why.trim().is_empty() {
+                (
+                    format!("no reason why no live drill raises `{name}`"),
+                    "write it for whoever relies on the alert",
+                )
+            } else if causes(pages).any(only_it) {
+                (
+                    format!("a live drill raises `{name}`, and there is a reason why none does"),
+                    "take it out of `not-live`",
+                )
+            } else {
+                continue;
+            };
+            findings.push(Finding::error("alert-not-live", reason.place.clone(), title).help(help));
+        }
+    }
+    findings
+}
+
+fn causes(pages: &[Arc<Page>]) -> impl Iterator<Item = &Cause> {
+    let issues = pages.iter().filter_map(|page| page.issue.as_ref());
+    issues.flat_map(|issue| &issue.causes)
 }
 
 fn without_alert(page: &Page) -> Option<Finding> {

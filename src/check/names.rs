@@ -169,6 +169,10 @@ pub const EXPLAINED: &[(&[&str], &str)] = &[
         "an alert of which no test in `rule-tests` shows that it fires, that it is silent, or that it resolves; tests that cannot be read",
     ),
     (
+        &["alert-not-live"],
+        "an alert that no live drill raises, in a book with services, without a reason in `not-live` (a warning); a reason that is empty, untrue, or of no alert of the page",
+    ),
+    (
         &["unknown-metric", "unknown-label"],
         "what a rule, a template in its annotations, a panel, a variable or an annotation asks for, and no drill and no doc test has seen exported; warnings while some of them have not been asked",
     ),

@@ -5,6 +5,7 @@ use crate::markdown::{Document, duration};
 use crate::source::{Place, SourceFile};
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +33,22 @@ pub struct FrontMatter {
     pub services: Vec<(String, Place)>,
     /// The causes that are drilled live, `cause` or `cause: Alert`; all where it is empty.
     pub live: Vec<(String, Place)>,
+    /// Why no live drill raises an alert of this chapter.
+    pub not_live: Vec<NotLive>,
     /// Its drills measure or use up what all sandboxes share, such as processors: nothing else runs
     /// meanwhile.
     pub alone: bool,
+}
+
+/// Why no live drill raises an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotLive {
+    /// The alert's name.
+    pub alert: String,
+    /// The reason.
+    pub why: String,
+    /// Where the reason stands.
+    pub place: Place,
 }
 
 /// An alert that a chapter answers: `Name`, `Name#anchor`, `Name?query#anchor`.
@@ -76,6 +90,7 @@ pub const KEYS: &[&str] = &[
     "live",
     "needs",
     "no-alert",
+    "not-live",
     "patterns",
     "resolve-within",
     "services",
@@ -95,6 +110,7 @@ struct Raw {
     needs: Vec<String>,
     services: Vec<Spanned<String>>,
     live: Vec<Spanned<String>>,
+    not_live: BTreeMap<String, Spanned<String>>,
     alone: bool,
 }
 
@@ -163,6 +179,15 @@ fn read(raw: Raw, file: &Arc<SourceFile>, range: &Range<usize>) -> (FrontMatter,
         needs: raw.needs,
         services: raw.services.into_iter().map(placed).collect(),
         live: raw.live.into_iter().map(placed).collect(),
+        not_live: raw
+            .not_live
+            .into_iter()
+            .map(|(alert, why)| NotLive {
+                alert,
+                place: at(&why.referenced),
+                why: why.value,
+            })
+            .collect(),
         alone: raw.alone,
     };
     (front_matter, findings)

@@ -8,7 +8,7 @@ mod step;
 
 pub use catalogue::{Family, LoggedLine, families, family_of};
 pub(crate) use front_matter::backticked;
-pub use front_matter::{AlertRef, FrontMatter, KEYS as FRONT_MATTER_KEYS};
+pub use front_matter::{AlertRef, FrontMatter, KEYS as FRONT_MATTER_KEYS, NotLive};
 pub use issue::{Cause, IssuePage, Symptom};
 pub use step::{DEFAULT_TIMEOUT, Expectation, Output, Step, Waiver};
 

@@ -1,5 +1,6 @@
-//! `<!-- runbook: alerts -->`: each alert with its page, its metrics, their panels and its tests.
+//! `<!-- runbook: alerts -->`: each alert with its page, its metrics, their panels, its tests, and its live drill.
 
+use super::alert_seen::{Seen, seen};
 use super::index::address;
 use super::page_view::View;
 use super::template::fill;
@@ -16,6 +17,8 @@ struct Alerts {
     n_panels: usize,
     has_panels: bool,
     has_tests: bool,
+    /// Where drills may be live: how many alerts were seen firing.
+    n_seen: Option<usize>,
     rows: Vec<Row>,
     without: Vec<Without>,
 }
@@ -32,6 +35,7 @@ struct Row {
     metrics: Vec<String>,
     panels: Vec<String>,
     tests: Option<Tests>,
+    live: Option<Seen>,
     class: &'static str,
     state: String,
 }
@@ -58,6 +62,14 @@ pub(super) fn alerts(own: &Page, view: &View<'_>) -> String {
     let (has_panels, has_tests) = (has(&view.config.dashboards), has(&view.config.rule_tests));
     let metrics: BTreeSet<&String> = matrix.iter().flat_map(|row| &row.metrics).collect();
     let panels = view.alerting.dashboards.iter().map(|it| it.panels.len());
+    let rows = with_ids(
+        matrix
+            .iter()
+            .map(|it| row(own, view, it, (has_panels, has_tests))),
+    );
+    let has_live = !view.config.live.services.is_empty();
+    let lives = rows.iter().filter_map(|row| row.live.as_ref());
+    let n_seen = lives.filter(|live| live.whole).count();
     let issues = view.pages.iter().filter(|page| page.issue.is_some());
     let shown = Alerts {
         n_pages: view
@@ -69,11 +81,8 @@ pub(super) fn alerts(own: &Page, view: &View<'_>) -> String {
         n_panels: panels.sum(),
         has_panels,
         has_tests,
-        rows: with_ids(
-            matrix
-                .iter()
-                .map(|it| row(own, view, it, (has_panels, has_tests))),
-        ),
+        n_seen: has_live.then_some(n_seen),
+        rows,
         without: issues
             .filter(|page| page.front_matter.alerts.is_empty())
             .map(|page| Without {
@@ -166,6 +175,7 @@ fn row(
             silent,
             resolves,
         }),
+        live: (!view.config.live.services.is_empty()).then(|| seen(name, own, view)),
         class: if missing.is_empty() {
             "rb-good"
         } else {

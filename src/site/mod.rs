@@ -2,6 +2,7 @@
 
 mod access;
 pub mod after;
+mod alert_seen;
 mod alerts;
 mod block;
 mod build;

@@ -291,6 +291,63 @@ fn what_a_page_may_say() {
 }
 
 #[test]
+fn an_alert_is_seen_live_or_its_page_says_why_not() {
+    let book = book("toy_broken == 1", LINK, "60s")
+        .page("alerts.md", "# Alerts\n\n<!-- runbook: alerts -->\n");
+    let rules = book.read("alerts.yml") + "      - alert: ToySlow\n        expr: toy_slow == 1\n";
+    book.write("alerts.yml", &rules);
+    let toml = book.read("book.toml");
+    let base = "base-url = \"https://runbook.example/\"\n";
+    let with_rules = format!("{base}rules = [\"alerts.yml\"]\n");
+    book.write("book.toml", &toml.replace(base, &with_rules));
+    let page = |alerts: &str| {
+        let page = PAGE.replace("alerts: [\"ToyBroken#off\"]", alerts);
+        book.write("src/a.md", &page);
+        book.run(&["alerts"]);
+        book.run(&["check"])
+    };
+    let both = "alerts: [\"ToyBroken#off\", \"ToySlow#resolution\"]\n";
+    page(both)
+        .says("warning[alert-not-live]: no live drill raises `ToySlow`")
+        .says("`cause: ToySlow`")
+        .does_not_say("raises `ToyBroken`");
+    for (reason, words) in [
+        (
+            "{ ToySlow: \" \" }",
+            "no reason why no live drill raises `ToySlow`",
+        ),
+        (
+            "{ ToyBroken: rare, ToySlow: rare }",
+            "a live drill raises `ToyBroken`, and there is a reason",
+        ),
+        (
+            "{ Toy: rare, ToySlow: rare }",
+            "`not-live` names `Toy`, which is no alert",
+        ),
+    ] {
+        page(&format!("{both}not-live: {reason}"))
+            .status(1)
+            .says("error[alert-not-live]")
+            .says(words);
+    }
+    page(&format!("{both}not-live: {{ ToySlow: nothing is slow }}")).does_not_say("alert-not-live");
+    let shown = |texts: &[&str]| {
+        book.run(&["build", "--no-prepare"]);
+        let page = book.read("book/alerts.html");
+        for text in texts {
+            assert!(page.contains(text), "no `{text}` in {page}");
+        }
+    };
+    book.run(&["test"]).status(0);
+    shown(&[
+        "1 of 2 was seen firing in a real Prometheus",
+        "<a href=\"drills/a/off.html\">seen</a></span><br>fired in ",
+        "<br>resolved in ",
+        "in unit tests only</span><br><small>nothing is slow</small>",
+    ]);
+}
+
+#[test]
 fn left_alone_the_alert_stays() {
     book("toy_broken == 1", LINK, "60s")
         .run(&["test", "--control", "--patience", "5s"])
