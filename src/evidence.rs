@@ -12,7 +12,7 @@ mod walk;
 pub use live::LiveRecord;
 pub use log::{Log, LogLine};
 pub use remark::Remark;
-pub use state::State;
+pub use state::{Freshness, State};
 pub use store::{Store, StoreError};
 pub use walk::{TurnRecord, WalkEnd, WalkRecord};
 

@@ -86,22 +86,21 @@ impl Job {
 
     /// What evidence of it is about.
     pub fn subject(&self) -> Subject {
-        let mut subject = self.own_subject();
-        if let (Some(control), Some((issue, _)), Some(cause)) =
-            (self.control(), self.drill(), &mut subject.cause)
-        {
-            cause.push_str(&match control.instead {
-                Instead::Nothing => ", left alone".to_owned(),
-                Instead::Other(other) => {
-                    format!(", resolved as `{}`", issue.causes[other].name)
+        let mut own = self.own_subject();
+        let (Some(control), Some((issue, _))) = (self.control(), self.drill()) else {
+            return own;
+        };
+        match control.instead {
+            Instead::Nothing => own.left_alone(),
+            Instead::Other(other) => own.resolved_as(&issue.causes[other].name),
+            Instead::Without(block) => {
+                let line = self.page().document.blocks[block].place.line();
+                if let Some(cause) = &mut own.cause {
+                    cause.push_str(&format!(", without the step on line {line}"));
                 }
-                Instead::Without(block) => {
-                    let line = self.page().document.blocks[block].place.line();
-                    format!(", without the step on line {line}")
-                }
-            });
+                own
+            }
         }
-        subject
     }
 
     /// The same of the drill or doc test itself, where this is an experiment on it.
@@ -155,7 +154,11 @@ impl Job {
             hasher.update(text.as_bytes());
         };
         add(&self.subject().title());
-        for step in self.steps() {
+        let other = self
+            .drill()
+            .and_then(|(issue, _)| Some(&issue.causes[self.control()?.other()?]));
+        let instead = other.into_iter().flat_map(|other| &other.resolution);
+        for step in self.steps().into_iter().chain(instead) {
             add(&step.code);
             if step.before {
                 add("before");

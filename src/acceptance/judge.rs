@@ -107,11 +107,15 @@ impl<'a> Records<'a> {
             .collect()
     }
 
+    fn state(&self, page: &Page, subject: &Subject) -> State<'a> {
+        self.store.state(page, subject, self.inputs)
+    }
+
     fn drills(&self, name: &str) -> Standing {
         let states: Vec<State<'_>> = self
             .causes(name)
             .into_iter()
-            .map(|(page, cause)| self.store.state(&Subject::drill(page, cause), self.inputs))
+            .map(|(page, cause)| self.state(page, &Subject::drill(page, cause)))
             .collect();
         if states.is_empty() {
             return unknown(
@@ -126,7 +130,7 @@ impl<'a> Records<'a> {
         let tested = self.pages.iter().filter(|page| !page.doc_test.is_empty());
         let states: Vec<State<'_>> = tested
             .filter(|page| name == "all" || page.path == Path::new(name))
-            .map(|page| self.store.state(&Subject::doc_test(page), self.inputs))
+            .map(|page| self.state(page, &Subject::doc_test(page)))
             .collect();
         if states.is_empty() {
             return unknown(

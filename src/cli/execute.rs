@@ -7,7 +7,7 @@ use super::output::Output;
 use super::site::Purpose;
 use crate::config::Config;
 use crate::evidence::{Store, Subject, Verdict};
-use crate::plan::Job;
+use crate::plan::{Job, controls};
 use crate::run::{
     Event, Isolation, Limits, LiveFiles, LiveGround, Played, Probed, Sandbox, Staging, Stop,
     Surroundings, prepare,
@@ -15,6 +15,7 @@ use crate::run::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 /// What `execute` is asked to do.
 pub(super) struct Request<'a> {
@@ -57,14 +58,13 @@ pub(super) fn execute(
     let live_hash = live_files.hash(&probed.services);
     let surroundings = surroundings(opened, &hash, &probed, isolation);
     let order: Vec<Subject> = jobs.iter().map(Job::subject).collect();
+    let inputs = hashes(&jobs, &surroundings, &live_hash);
     let jobs: Vec<(Job, String)> = jobs
         .into_iter()
-        .map(|job| (job.inputs(&surroundings, &live_hash), job))
-        .map(|(inputs, job)| (job, inputs))
-        .collect();
-    let inputs = jobs
-        .iter()
-        .map(|(job, inputs)| (job.subject(), inputs.clone()))
+        .map(|job| {
+            let own = inputs[&job.subject()].clone();
+            (job, own)
+        })
         .collect();
     let (reused, fresh) = split(jobs, store, request);
     let needs_probing = fresh.iter().any(|(job, _)| !job.needs().is_empty());
@@ -99,6 +99,20 @@ pub(super) fn execute(
         inputs,
         interrupted: stop.is_set(),
     })
+}
+
+/// Hashes of the inputs of `jobs`, and of the control experiments on them: pages say of these, too,
+/// whether they were made with the book as it is now.
+fn hashes(
+    jobs: &[Job],
+    surroundings: &blake3::Hash,
+    live: &blake3::Hash,
+) -> BTreeMap<Subject, String> {
+    let experiments = controls(jobs, |_, _| Duration::ZERO);
+    jobs.iter()
+        .chain(&experiments)
+        .map(|job| (job.subject(), job.inputs(surroundings, live)))
+        .collect()
 }
 
 /// The versions of the instance and of `services`.
@@ -162,10 +176,14 @@ fn run_fresh(
         Event::Started(subject) => output.started(&subject),
         Event::Finished(ended) => {
             output.ended(&ended);
-            // An experiment and a broken-off run say nothing about the page.
-            let counts = ended.control.is_none() && ended.evidence.verdict != Verdict::Interrupted;
-            if counts && kept.is_ok() {
-                kept = store.keep(ended.evidence.clone());
+            // A broken-off run says nothing, and one without a step nothing that pages show.
+            let shown = ended.control.is_none_or(|control| !control.is_mutation());
+            if shown && ended.evidence.verdict != Verdict::Interrupted && kept.is_ok() {
+                let evidence = ended.evidence.clone();
+                kept = match ended.control {
+                    Some(_) => store.keep_control(evidence),
+                    None => store.keep(evidence),
+                };
             }
             played.insert(ended.evidence.subject.clone(), *ended);
         }
@@ -246,7 +264,7 @@ fn split(
                 findings: Vec::new(),
                 blessings: Vec::new(),
                 reused: true,
-                control: None,
+                control: job.control(),
             }),
             None => fresh.push((job, inputs)),
         }

@@ -9,14 +9,18 @@ use super::site::{self, Purpose};
 use super::{CliError, Exit, finish, write_reports};
 use crate::check;
 use crate::evidence::Store;
-use crate::plan::Job;
+use crate::plan::{Job, controls};
 use crate::report::Summary;
 use crate::rules::FileEdit;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit, CliError> {
     let opened = open(args.book.book.as_ref(), args.run.instance.as_deref())?;
     let mut store = Store::load(&opened.config.state_dir());
-    let subjects: Vec<_> = opened.plan.jobs.iter().map(Job::subject).collect();
+    let experiments = controls(&opened.plan.jobs, |_, _| Duration::ZERO);
+    let jobs = opened.plan.jobs.iter().chain(&experiments);
+    let subjects: BTreeSet<_> = jobs.map(Job::subject).collect();
     store.retain(|subject| subjects.contains(subject));
     let request = Request {
         run: &args.run,

@@ -12,6 +12,8 @@ use serde::Serialize;
 struct Shown<'a> {
     state: &'static str,
     class: &'static str,
+    /// The page, a program or the configuration is not as it was.
+    has_changed: bool,
     when: String,
     verdict: &'static str,
     version: Option<&'a str>,
@@ -66,6 +68,8 @@ pub(super) fn of_cause(page: &Page, cause: &Cause, view: &View<'_>) -> String {
     let mut shown = evidence.map(shown).unwrap_or_default();
     shown.state = name;
     shown.class = class;
+    shown.has_changed =
+        evidence.is_some_and(|evidence| !evidence.freshness(page, view.inputs).is_fresh());
     shown.transcript = address(page, page, cause, view);
     if shown.transcript.is_some() {
         shown.stages.clear();

@@ -204,31 +204,49 @@ fn monitored(chapters: &Chapters<'_>, collector: &mut Collector) {
     }
 }
 
-/// Rows of tables that begin with code and lead to an issue page: a message, and where to go.
+/// Rows of tables that begin with code: a message, and where to go. A table is one of messages if a row
+/// of it leads to an issue page; a row that does not leads to the first chapter that it names.
 fn messages(page: &Page, pages: &[&Page], collector: &mut Collector) {
     let own = page.html_path();
-    for row in rows(page) {
-        let target = row.links.iter().find_map(|link| {
-            let link = resolve(link, &page.path)?;
-            let to = crate::page::html_path(&link.to);
-            let leads = pages
-                .iter()
-                .any(|it| it.issue.is_some() && it.html_path() == to);
-            leads.then_some((to, link.fragment))
-        });
-        if let Some((to, anchor)) = target.filter(|(to, anchor)| *to != own || anchor.is_some()) {
+    let is_issue = |to: &Path| {
+        pages
+            .iter()
+            .any(|it| it.issue.is_some() && it.html_path() == to)
+    };
+    for table in tables(page) {
+        let with_targets: Vec<_> = table.iter().map(|row| (row, targets(row, page))).collect();
+        let mut all = with_targets.iter().flat_map(|(_, targets)| targets);
+        if !all.any(|(to, _)| is_issue(to)) {
+            continue;
+        }
+        for (row, targets) in with_targets {
+            let elsewhere = |(to, anchor): &&(PathBuf, Option<String>)| {
+                (*to != own || anchor.is_some()) && collector.at.contains_key(to)
+            };
+            let mut targets_elsewhere = targets.iter().filter(elsewhere);
+            let issue = targets_elsewhere.clone().find(|(to, _)| is_issue(to));
+            // A word alone, such as a setting, is looked for only where it leads out of trouble.
+            let other = targets_elsewhere.next();
             for message in &row.codes {
-                if !collector.has("metric", message) {
-                    let kind = if message.contains(' ') {
-                        "message"
-                    } else {
-                        "term"
-                    };
-                    collector.add(kind, &to, anchor.as_deref(), message);
+                let (kind, target) = match message.contains(' ') {
+                    true => ("message", issue.or(other)),
+                    false => ("term", issue),
+                };
+                if let Some((to, anchor)) = target.filter(|_| !collector.has("metric", message)) {
+                    collector.add(kind, to, anchor.as_deref(), message);
                 }
             }
         }
     }
+}
+
+/// The places of the book that a row's links lead to, in order.
+fn targets(row: &TableRow, page: &Page) -> Vec<(PathBuf, Option<String>)> {
+    let places = row.links.iter().filter_map(|link| {
+        let link = resolve(link, &page.path)?;
+        Some((crate::page::html_path(&link.to), link.fragment))
+    });
+    places.collect()
 }
 
 #[derive(Default)]
@@ -238,14 +256,16 @@ struct TableRow {
     links: Vec<String>,
 }
 
-fn rows(page: &Page) -> Vec<TableRow> {
+/// The rows of each table.
+fn tables(page: &Page) -> Vec<Vec<TableRow>> {
     let text = &page.document.file.text()[page.document.body_start..];
     let parser: Parser<'_> = new_cmark_parser(text, &MarkdownOptions::default());
-    let mut rows = Vec::new();
+    let mut tables: Vec<Vec<TableRow>> = Vec::new();
     let mut row = TableRow::default();
     let (mut cell, mut has_text) = (0, false);
     for event in parser {
         match event {
+            Event::Start(Tag::Table(_)) => tables.push(Vec::new()),
             Event::Start(Tag::TableRow) => (row, cell, has_text) = (TableRow::default(), 0, false),
             Event::Start(Tag::TableCell) => cell += 1,
             Event::Start(Tag::Link { dest_url, .. }) => row.links.push(dest_url.to_string()),
@@ -253,11 +273,15 @@ fn rows(page: &Page) -> Vec<TableRow> {
                 has_text |= !text.trim().is_empty();
             }
             Event::Code(code) if cell == 1 && !has_text => row.codes.push(code.to_string()),
-            Event::End(TagEnd::TableRow) => rows.push(std::mem::take(&mut row)),
+            Event::End(TagEnd::TableRow) => {
+                if let Some(table) = tables.last_mut() {
+                    table.push(std::mem::take(&mut row));
+                }
+            }
             _ => {}
         }
     }
-    rows
+    tables
 }
 
 /// The data and the scripts that search it, as HTML.

@@ -7,6 +7,7 @@ mod alerts;
 mod block;
 mod build;
 mod card;
+mod controls;
 mod criteria;
 pub mod drill_page;
 mod evidence_view;

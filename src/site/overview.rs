@@ -2,6 +2,7 @@
 //! and as a table, and the doc tests of the other chapters.
 
 use super::card::minutes;
+use super::controls::{Experiment, experiments};
 use super::drill_page::address;
 use super::evidence_view::{alarm, speed, when};
 use super::index::address as link;
@@ -18,6 +19,8 @@ use std::cmp::Reverse;
 struct Overview<'a> {
     recovered: usize,
     drills: usize,
+    /// Causes whose fault was shown to stay without the resolution, with the book as it is now.
+    controlled: usize,
     within: usize,
     slowest: Option<String>,
     ticks: Vec<Tick>,
@@ -56,6 +59,10 @@ struct Row<'a> {
     class: &'static str,
     state: String,
     transcript: Option<String>,
+    control: Experiment<'a>,
+    others_hold: usize,
+    others: usize,
+    others_on_record: bool,
     induce: String,
     detect: String,
     fired: String,
@@ -99,16 +106,21 @@ pub(super) fn drills(own: &Page, view: &View<'_>) -> String {
         .map(|(page, issue)| group(own, (page, issue), scale, view))
         .collect();
     groups.sort_by_key(|group| group.number);
+    let rows: Vec<Row<'_>> = causes()
+        .map(|(page, issue, cause)| row(own, (page, issue), cause, view))
+        .collect();
     let overview = Overview {
+        controlled: rows
+            .iter()
+            .filter(|row| row.control.class == "rb-good")
+            .count(),
         recovered: speeds().count(),
         drills: causes().count(),
         within: causes().filter(is_within).count(),
         slowest: speeds().max().map(time),
         ticks: scale.ticks(),
         groups,
-        rows: causes()
-            .map(|(page, issue, cause)| row(own, (page, issue), cause, view))
-            .collect(),
+        rows,
         tests: view
             .pages
             .iter()
@@ -213,9 +225,9 @@ fn marks(state: &State<'_>, target: u64, scale: Scale) -> Marks {
 
 fn row<'a>(
     own: &Page,
-    (page, issue): (&'a Page, &IssuePage),
+    (page, issue): (&'a Page, &'a IssuePage),
     cause: &'a Cause,
-    view: &View<'_>,
+    view: &View<'a>,
 ) -> Row<'a> {
     let state = view.state(page, cause);
     let evidence = state.evidence();
@@ -223,7 +235,14 @@ fn row<'a>(
     let took = |stage: Stage| shown(evidence.and_then(|e: &Evidence| e.took(stage)).map(time));
     let (fired, resolved) = evidence.and_then(alarm).unzip();
     let to = page.html_path();
+    let mut experiments = experiments(page, issue, cause, view).into_iter();
+    let control = experiments.next().expect("it is left alone first");
+    let others: Vec<_> = experiments.collect();
     Row {
+        others_hold: others.iter().filter(|it| it.class == "rb-good").count(),
+        others: others.len(),
+        others_on_record: others.iter().any(Experiment::is_on_record),
+        control,
         page: link(own, &to, None),
         title: page.title(),
         href: link(own, &to, cause.id.as_deref()),
@@ -246,7 +265,7 @@ fn row<'a>(
 fn test<'a>(own: &Page, page: &'a Page, view: &View<'_>) -> Option<Test<'a>> {
     let subject = Subject::doc_test(page);
     let evidence = view.store.last(&subject)?;
-    let (class, verdict) = match view.store.state(&subject, view.inputs) {
+    let (class, verdict) = match view.store.state(page, &subject, view.inputs) {
         State::Stale(_) => ("rb-stale", "changed since it passed".to_owned()),
         State::Verified(_) => ("rb-good", evidence.verdict.name().to_owned()),
         _ => ("rb-bad", evidence.verdict.name().replace('-', " ")),

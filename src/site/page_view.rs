@@ -41,7 +41,8 @@ impl View<'_> {
     }
 
     pub(super) fn state(&self, page: &Page, cause: &Cause) -> State<'_> {
-        self.store.state(&Subject::drill(page, cause), self.inputs)
+        self.store
+            .state(page, &Subject::drill(page, cause), self.inputs)
     }
 
     /// What the criteria of the book refer to.

@@ -130,6 +130,32 @@ fn hostile_texts_stay_texts() {
 }
 
 #[test]
+fn messages_lead_to_issues_or_else_to_the_chapter_that_their_row_names() {
+    let tables = "# A to Z {#az}\n\n| Message | Go |\n| --- | --- |\n\
+        | `it pumps no more`, `pump lost` | [why](deep/er/more.md), then [off](issues/down.md#off) |\n\
+        | `nothing to worry` | [read this](deep/er/more.md) |\n| `read on below` | [below](#below) |\n\
+        | `leads nowhere at all` | wait |\n| `setting` | [more](deep/er/more.md) |\n\n\
+        ## Below {#below}\n\n| Command | Explained |\n| --- | --- |\n| `cargo build` | [there](deep/er/more.md) |\n";
+    let book = book("").page("az.md", tables);
+    book.run(&["build"]).status(0);
+    let data = data(&book);
+    let place = |text: &str| {
+        let mut entries = data["entries"].as_array().unwrap().iter();
+        let entry = entries.find(|it| it[3] == text)?;
+        let page = usize::try_from(entry[1].as_u64().unwrap()).unwrap();
+        let page = data["pages"][page][0].as_str().unwrap();
+        Some(format!("{page}#{}", entry[2].as_str().unwrap()))
+    };
+    assert_eq!(place("it pumps no more").unwrap(), "issues/down.html#off");
+    assert_eq!(place("pump lost").unwrap(), "issues/down.html#off");
+    assert_eq!(place("nothing to worry").unwrap(), "deep/er/more.html#");
+    assert_eq!(place("read on below").unwrap(), "az.html#below");
+    for other in ["leads nowhere at all", "setting", "cargo build"] {
+        assert_eq!(place(other), None);
+    }
+}
+
+#[test]
 fn what_fired_most_often_comes_first() {
     let book = book("often = \"often.json\"\n").file(
         "often.json",

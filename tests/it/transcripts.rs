@@ -178,21 +178,169 @@ fn what_was_not_played_is_not_called_good() {
     assert!(!never.read("book/issues/down.html").contains("drills/down"));
 }
 
+/// The book as it is now, without running anything.
+fn built_only(book: &Book) {
+    let toml = book.read("book.toml");
+    if !toml.contains("run = \"never\"") {
+        book.write(
+            "book.toml",
+            &(toml + "[preprocessor.runbook]\nrun = \"never\"\n"),
+        );
+    }
+    book.run(&["build"]).status(0);
+}
+
 #[test]
 fn a_changed_page_makes_the_transcript_stale() {
     let book = book(&good());
     book.run(&["verify"]).status(0);
-    book.write("src/issues/down.md", &good().replace("rm -f", "rm -fv"));
-    let never = book.read("book.toml") + "[preprocessor.runbook]\nrun = \"never\"\n";
-    book.write("book.toml", &never);
-    book.run(&["build"]).status(0);
+    built_only(&book);
+    let page = || book.read("book/issues/down.html");
     shows(
         &article(&book, OFF),
-        &["stale: blocks of the page have changed since"],
+        &[
+            "rb-good\">recovered",
+            "were not compared: this build has run nothing",
+        ],
     );
+    shows(&page(), &["resolved on 20"]);
     shows(
         &article(&book, "book/drills/front/doc-test.html"),
-        &["not compared: this build has run nothing"],
+        &[
+            "rb-good\">passed",
+            "were not compared: this build has run nothing",
+        ],
+    );
+    for changed in [
+        good().replace("rm -f", "rm -fv"),
+        // What was not there has not run.
+        good().replace(
+            "## Verification\n",
+            "And:\n\n```bash\ntrue\n```\n\n## Verification\n",
+        ),
+    ] {
+        book.write("src/issues/down.md", &changed);
+        built_only(&book);
+        // The transcript, its page and the list of all drills say the same.
+        shows(
+            &article(&book, OFF),
+            &[
+                "stale: blocks of the page have changed since",
+                "rb-stale\">recovered</span>",
+                "The page or the instance has changed since.",
+            ],
+        );
+        shows(
+            &page(),
+            &[
+                "changed since it was last resolved",
+                "The page or the instance has changed since.",
+                "never as it stands here",
+            ],
+        );
+        shows(
+            &book.read("book/drills.html"),
+            &["rb-stale\">changed since", "page changed since"],
+        );
+    }
+}
+
+#[test]
+fn a_failure_on_a_changed_page_says_so_too() {
+    let book = book(&issue("test ! -e /var/off", "false", "touch /var/off"));
+    book.run(&["verify"]).status(1);
+    built_only(&book);
+    let changed = "The page or the instance has changed since.";
+    for path in [OFF, "book/issues/down.html"] {
+        assert!(!book.read(path).contains(changed), "{path}");
+    }
+    book.write("src/issues/down.md", &good());
+    built_only(&book);
+    for path in [OFF, "book/issues/down.html"] {
+        shows(&book.read(path), &[changed]);
+    }
+}
+
+#[test]
+fn that_it_stays_red_without_its_resolution_is_shown_with_its_date() {
+    let book = book(&good());
+    book.run(&["verify"]).status(0);
+    let drills = || book.read("book/drills.html");
+    // Nobody has tried it: that is said.
+    shows(
+        &article(&book, OFF),
+        &[
+            "<b>Left alone</b>: <span class=\"rb-state rb-stale\">not shown</span>",
+            "no such experiment is on record",
+        ],
+    );
+    shows(&drills(), &["rb-stale\">not shown</span>", "is not shown:"]);
+    book.run(&["test", "--control"]).status(0);
+    book.run(&["verify"]).status(0).says("1/1 drills recovered");
+    shows(
+        &article(&book, OFF),
+        &[
+            "<b>Left alone</b>: <span class=\"rb-state rb-good\">stays red</span> 20",
+            " UTC, Verification tried for ",
+            "; with the page as it is now; inputs <code>",
+            "<dt>Left alone</dt>",
+        ],
+    );
+    shows(
+        &drills(),
+        &[
+            "rb-good\">stays red</span> <small>20",
+            "Each was left alone, too",
+        ],
+    );
+    // Neither of its resolution nor of another does it depend on how the page reads.
+    book.write("src/issues/down.md", &(good() + "\nMore words.\n"));
+    book.run(&["verify"]).status(0);
+    shows(&drills(), &["rb-good\">stays red</span>"]);
+    let other = good().replace("touch /var/off", "touch /var/off /var/more");
+    book.write("src/issues/down.md", &other);
+    book.run(&["verify"]).status(0);
+    shows(
+        &article(&book, OFF),
+        &[
+            "rb-stale\">stays red, changed since</span>",
+            "the page, a program or the configuration has changed since",
+        ],
+    );
+    shows(&drills(), &["rb-stale\">stays red, changed since</span>"]);
+    // The same without running anything, and again once it is shown.
+    built_only(&book);
+    shows(&drills(), &["rb-stale\">stays red, changed since</span>"]);
+    book.run(&["test", "--control", "--stale"]).status(0);
+    built_only(&book);
+    shows(&drills(), &["rb-good\">stays red</span>"]);
+    book.run(&["test", "--control", "--stale"])
+        .status(0)
+        .says("stays-red (evidence)")
+        .says("1/1 control experiments hold");
+}
+
+#[test]
+fn what_heals_by_itself_is_red_in_the_drills_table_and_says_nothing_of_the_drill() {
+    let heals = "touch /var/off; (sleep 0.5; rm -f /var/off) &";
+    let book = book(&issue(
+        "test ! -e /var/off",
+        "rm -f /var/off; sleep 1",
+        heals,
+    ));
+    book.run(&["verify"]).status(0);
+    book.run(&["test", "--control"]).status(1);
+    built_only(&book);
+    shows(
+        &book.read("book/drills.html"),
+        &[
+            "rb-bad\">self healed</span> <small>20",
+            "rb-good\">resolved</span>",
+        ],
+    );
+    shows(
+        &article(&book, OFF),
+        &["rb-bad\">self healed</span>", "rb-good\">recovered</span>"],
     );
 }
 

@@ -50,7 +50,8 @@
     if (entry.kind === "cause") { causes.set(entry.page[0] + "#" + entry.anchor, entry.text); }
   });
   var known = Array.from(vocabulary.keys());
-  function weight(word) { return Math.log(1 + entries.length / vocabulary.get(word).length); }
+  // A single letter is rare, and says next to nothing.
+  function weight(word) { return (word.length > 1 ? 1 : 0.2) * Math.log(1 + entries.length / vocabulary.get(word).length); }
   entries.forEach(function (entry) {
     entry.weight = entry.words.reduce(function (sum, word) { return sum + weight(word); }, 0);
   });

@@ -1,13 +1,12 @@
 //! The head of a transcript: what was played, how it ended, and how far that still holds.
 
 use super::page::name;
-use crate::evidence::{Evidence, LiveRecord, Remark, Verdict};
+use crate::evidence::{Evidence, Freshness, LiveRecord, Remark, Verdict};
 use crate::page::{Cause, Page};
 use crate::site::evidence_view::when;
 use crate::site::page_view::View;
 use crate::site::text::{relative, time};
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 #[derive(Serialize)]
@@ -20,6 +19,7 @@ pub(super) struct Head<'a> {
     cause_href: String,
     verdict: String,
     class: &'static str,
+    is_fresh: bool,
     meaning: &'static str,
     missing: Option<&'a str>,
     live: Option<&'a LiveRecord>,
@@ -37,6 +37,7 @@ impl<'a> Head<'a> {
     pub(super) fn of(evidence: &'a Evidence, page: &'a Page, path: &Path, view: &View<'a>) -> Self {
         let mut causes = page.issue.iter().flat_map(|issue| &issue.causes);
         let cause = causes.find(|cause| Some(&cause.name) == evidence.subject.cause.as_ref());
+        let fresh = evidence.freshness(page, view.inputs);
         let kind = if cause.is_some() { "Drill" } else { "Doc test" };
         let href = relative(path, &page.html_path());
         let (speed, missing) = match &evidence.verdict {
@@ -55,18 +56,19 @@ impl<'a> Head<'a> {
             cause_href: anchored(&href, cause),
             href,
             verdict: evidence.verdict.name().replace('-', " "),
-            class: class(evidence),
+            class: class(evidence, fresh.is_fresh()),
+            is_fresh: fresh.is_fresh(),
             meaning: meaning(evidence.verdict.name()),
             missing,
             live: evidence.live.as_ref().filter(|live| !live.alert.is_empty()),
             speed,
             remarks: &evidence.remarks,
-            freshness: freshness(evidence, page, view),
+            freshness: freshness(fresh),
             when: when(evidence),
             tool: &evidence.tool_version,
             version: evidence.instance_version.as_deref(),
             isolation: &evidence.isolation,
-            inputs: evidence.inputs.get(..16).unwrap_or(&evidence.inputs),
+            inputs: inputs_in_short(evidence),
         }
     }
 
@@ -76,14 +78,19 @@ impl<'a> Head<'a> {
     }
 }
 
-fn freshness(evidence: &Evidence, page: &Page, view: &View<'_>) -> &'static str {
-    match view.inputs.and_then(|inputs| inputs.get(&evidence.subject)) {
-        None if !has_same_blocks(evidence, page) => "stale: blocks of the page have changed since",
-        None => "not compared: this build has run nothing",
-        Some(now) if *now == evidence.inputs => {
-            "fresh: page, programs and configuration are as they were"
+/// As much of the hash as tells one version of the inputs from another.
+pub(in super::super) fn inputs_in_short(evidence: &Evidence) -> &str {
+    evidence.inputs.get(..16).unwrap_or(&evidence.inputs)
+}
+
+fn freshness(freshness: Freshness) -> &'static str {
+    match freshness {
+        Freshness::Same => "fresh: page, programs and configuration are as they were",
+        Freshness::Changed => "stale: the page, a program or the configuration has changed since",
+        Freshness::SameBlocks => {
+            "the blocks of the page are as they were; programs and configuration were not compared: this build has run nothing"
         }
-        Some(_) => "stale: the page, a program or the configuration has changed since",
+        Freshness::OtherBlocks => "stale: blocks of the page have changed since",
     }
 }
 
@@ -94,18 +101,11 @@ fn anchored(href: &str, cause: Option<&Cause>) -> String {
     }
 }
 
-/// Whether each block that ran is still on the page: all that can be told without the hash of the inputs.
-fn has_same_blocks(evidence: &Evidence, page: &Page) -> bool {
-    let now: BTreeSet<&str> = page.executed().map(|step| step.code.trim()).collect();
-    let steps = evidence.stages.iter().flat_map(|stage| &stage.steps);
-    steps
-        .filter(|step| step.line > 0 && step.page.is_none())
-        .all(|step| now.contains(step.code.trim()))
-}
-
-fn class(evidence: &Evidence) -> &'static str {
+/// The same colour as on the page of the cause.
+fn class(evidence: &Evidence, is_fresh: bool) -> &'static str {
     match &evidence.verdict {
-        verdict if verdict.is_good() => "rb-good",
+        verdict if verdict.is_good() && is_fresh => "rb-good",
+        verdict if verdict.is_good() => "rb-stale",
         Verdict::NotApplicable { .. } | Verdict::Interrupted => "rb-stale",
         _ => "rb-bad",
     }

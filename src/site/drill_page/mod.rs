@@ -10,6 +10,7 @@ mod stages;
 
 pub use address::Addresses;
 pub(super) use address::address;
+pub(super) use head::inputs_in_short;
 pub use page::all;
 
 use super::after::{Files, WriteError};

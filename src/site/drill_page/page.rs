@@ -4,8 +4,9 @@ use super::Transcript;
 use super::head::Head;
 use super::stages::{ShownStage, stages, what};
 use crate::evidence::{Evidence, LogLine, Stage, Subject, Verdict, WalkEnd, WalkRecord};
-use crate::page::{Page, families, html_path};
+use crate::page::{Cause, IssuePage, Page, families, html_path};
 use crate::site::card::minutes;
+use crate::site::controls::{Experiment, experiments};
 use crate::site::page_view::{View, styles};
 use crate::site::template::fill;
 use crate::site::text::{relative, time};
@@ -22,6 +23,7 @@ struct Shown<'a> {
     target: Option<String>,
     stages: Vec<ShownStage>,
     walks: Vec<ShownWalk<'a>>,
+    experiments: Vec<Experiment<'a>>,
     log: Vec<ShownLine<'a>>,
     left_off: usize,
     leftovers: &'a [String],
@@ -115,6 +117,8 @@ fn shown<'a>(
     view: &View<'a>,
 ) -> Shown<'a> {
     let head = Head::of(evidence, page, path, view);
+    let experiments = issue_and_cause(page, &evidence.subject)
+        .map(|(issue, cause)| experiments(page, issue, cause, view));
     let issue = page.issue.as_ref().filter(|_| head.is_drill());
     let target =
         issue.map(|issue| u64::try_from(issue.resolve_within.as_millis()).unwrap_or(u64::MAX));
@@ -138,6 +142,7 @@ fn shown<'a>(
         walks: walks
             .map(|walk| shown_walk(walk, head.is_drill(), path))
             .collect(),
+        experiments: experiments.unwrap_or_default(),
         log: log(evidence, path, view),
         left_off: evidence.log.as_ref().map_or(0, |log| log.left_off),
         leftovers: &evidence.leftovers,
@@ -146,6 +151,13 @@ fn shown<'a>(
         next,
         head,
     }
+}
+
+fn issue_and_cause<'a>(page: &'a Page, subject: &Subject) -> Option<(&'a IssuePage, &'a Cause)> {
+    let issue = page.issue.as_ref()?;
+    let mut causes = issue.causes.iter();
+    let cause = causes.find(|cause| Some(&cause.name) == subject.cause.as_ref())?;
+    Some((issue, cause))
 }
 
 /// The chapter that lists all drills.
