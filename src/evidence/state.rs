@@ -148,12 +148,14 @@ impl Subject {
     }
 
     /// The control experiment on this drill in which nothing is done instead of the resolution.
+    #[must_use]
     pub fn left_alone(mut self) -> Self {
         self.cause = self.cause.map(|cause| cause + ", left alone");
         self
     }
 
     /// The control experiment on this drill in which the resolution of `other` is done instead.
+    #[must_use]
     pub fn resolved_as(mut self, other: &str) -> Self {
         self.cause = self
             .cause

@@ -228,9 +228,10 @@ fn messages(page: &Page, pages: &[&Page], collector: &mut Collector) {
             // A word alone, such as a setting, is looked for only where it leads out of trouble.
             let other = targets_elsewhere.next();
             for message in &row.codes {
-                let (kind, target) = match message.contains(' ') {
-                    true => ("message", issue.or(other)),
-                    false => ("term", issue),
+                let (kind, target) = if message.contains(' ') {
+                    ("message", issue.or(other))
+                } else {
+                    ("term", issue)
                 };
                 if let Some((to, anchor)) = target.filter(|_| !collector.has("metric", message)) {
                     collector.add(kind, to, anchor.as_deref(), message);
