@@ -6,7 +6,7 @@ use super::links::suggest;
 use crate::config::Config;
 use crate::finding::{Finding, nearest};
 use crate::page::Page;
-use crate::rules::{RuleFile, RunbookUrl, is_under};
+use crate::rules::{RuleFile, RunbookUrl, is_under, percent_encoded};
 use crate::site::html::{HtmlPage, Site, resolve};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,10 +24,22 @@ pub fn runbook_urls(
     };
     let claims = pages.iter().flat_map(|page| &page.front_matter.alerts);
     let claimed: BTreeSet<&str> = claims.map(|alert| alert.name.as_str()).collect();
-    let addresses: BTreeMap<String, &HtmlPage> = site
+    let mut addresses: BTreeMap<String, &HtmlPage> = site
         .pages()
-        .map(|(path, html)| (form.url(path, None, None), html))
+        .filter(|_| form.names_pages())
+        .map(|(path, html)| (form.url((path, ""), None, None), html))
         .collect();
+    // The address of an alert leads on, with the anchor that it is given.
+    for address in crate::site::after::addresses(pages.iter().map(AsRef::as_ref), config) {
+        if let [goal] = address.targets.as_slice()
+            && let Some((_, html)) = site.page(&goal.page)
+        {
+            let path = percent_encoded(&address.path.display().to_string(), |c| {
+                c.is_ascii_alphanumeric() || "-._~/+".contains(c)
+            });
+            addresses.entry(format!("{base}{path}")).or_insert(html);
+        }
+    }
     let judge = Judge {
         base,
         site,

@@ -77,7 +77,8 @@ fn links(opened: &Opened, broken: &[Finding]) -> (Vec<AlertLink>, Vec<Finding>) 
 fn url(form: Option<&UrlForm>, page: &Page, alert: &AlertRef, query: Option<&str>) -> String {
     let path = page.html_path();
     form.map_or_else(String::new, |form| {
-        form.url(Path::new(&path), alert.anchor.as_deref(), query)
+        let anchor = alert.anchor.as_deref();
+        form.url((&path, &alert.name), anchor, query)
     })
 }
 

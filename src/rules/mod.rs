@@ -25,8 +25,8 @@ pub use matching::{AlertLink, Linked, Policy, plan, plan_removal};
 pub use query::{BrokenQuery, escaped_query};
 pub use scale::scaled;
 pub use texts::{RuleText, RuleTexts};
-pub(crate) use url_form::percent_encoded;
 pub use url_form::{BrokenForm, DEFAULT as DEFAULT_FORM, UrlForm};
+pub(crate) use url_form::{alert_stem, percent_encoded};
 
 use crate::finding::Finding;
 use crate::source::{Place, SourceFile};

@@ -1,4 +1,4 @@
-//! The form of links, such as `{base}{page}.html?{query}#{anchor}`: written, and read back.
+//! The form of links, such as `{base}{page}.html?{query}#{anchor}` or `{base}alerts/{alert}.html`.
 
 use std::fmt;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub struct UrlForm {
 pub enum BrokenForm {
     /// It does not begin with `{base}`.
     NoBase,
-    /// It has no `{page}`, or two.
+    /// It has neither `{page}` nor `{alert}`, or one of them twice.
     NoPage,
     /// A placeholder that there is not, or a brace without its other half.
     Unknown(String),
@@ -26,7 +26,7 @@ impl fmt::Display for BrokenForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoBase => f.write_str("it must begin with `{base}`"),
-            Self::NoPage => f.write_str("it must have `{page}` once"),
+            Self::NoPage => f.write_str("it must have `{page}` or `{alert}`, once"),
             Self::Unknown(part) => write!(f, "there is no `{part}`"),
         }
     }
@@ -36,14 +36,18 @@ impl fmt::Display for BrokenForm {
 pub const DEFAULT: &str = "{base}{page}.html?{query}#{anchor}";
 
 impl UrlForm {
-    /// Reads a form; `?{query}` and `#{anchor}` may be left out, and then stand at the end.
+    /// Reads a form; `?{query}` and `#{anchor}` may be left out, and then stand at the end. One with
+    /// `{alert}` and without `{page}` leads to the alert's own address, which knows the anchor: there it is
+    /// not added.
     pub fn new(base: &str, form: &str) -> Result<Self, BrokenForm> {
         let rest = form.strip_prefix("{base}").ok_or(BrokenForm::NoBase)?;
-        if rest.matches("{page}").count() != 1 {
+        let count = |part| rest.matches(part).count();
+        let (n_pages, n_alerts) = (count("{page}"), count("{alert}"));
+        if n_pages.max(n_alerts) != 1 {
             return Err(BrokenForm::NoPage);
         }
         let mut left = rest.to_owned();
-        for known in ["{page}", "?{query}", "&{query}", "#{anchor}"] {
+        for known in ["{page}", "{alert}", "?{query}", "&{query}", "#{anchor}"] {
             left = left.replacen(known, "", 1);
         }
         if let Some(start) = left.find(['{', '}']) {
@@ -53,12 +57,13 @@ impl UrlForm {
             return Err(BrokenForm::Unknown(left[start..end].to_owned()));
         }
         let mut rest = rest.to_owned();
-        if !rest.contains("#{anchor}") {
-            rest += "#{anchor}";
-        }
         if !rest.contains("{query}") {
             let mark = if left.contains('?') { '&' } else { '?' };
-            rest = rest.replace("#{anchor}", &format!("{mark}{{query}}#{{anchor}}"));
+            let at = rest.find("#{anchor}").unwrap_or(rest.len());
+            rest.insert_str(at, &format!("{mark}{{query}}"));
+        }
+        if n_pages > 0 && !rest.contains("#{anchor}") {
+            rest += "#{anchor}";
         }
         Ok(Self {
             base: base.to_owned(),
@@ -66,10 +71,22 @@ impl UrlForm {
         })
     }
 
-    /// The address of a page's HTML path, with an anchor and a query that is escaped already.
-    pub fn url(&self, page: &Path, anchor: Option<&str>, query: Option<&str>) -> String {
+    /// Whether it leads to pages, and not to the addresses of alerts.
+    pub fn names_pages(&self) -> bool {
+        self.rest.contains("{page}")
+    }
+
+    /// The address of `alert` on a page's HTML path, with an anchor and a query that is escaped already.
+    pub fn url(
+        &self,
+        (page, alert): (&Path, &str),
+        anchor: Option<&str>,
+        query: Option<&str>,
+    ) -> String {
         let page = page.with_extension("").display().to_string();
+        let alert = encoded(&alert_stem(alert), "+");
         let mut url = self.rest.replace("{page}", &encoded(&page, "/"));
+        url = url.replace("{alert}", &alert);
         for mark in ['?', '&'] {
             let part = query.map_or_else(String::new, |query| format!("{mark}{query}"));
             url = url.replace(&format!("{mark}{{query}}"), &part);
@@ -79,6 +96,18 @@ impl UrlForm {
         });
         format!("{}{}", self.base, url.replace("#{anchor}", &anchor))
     }
+}
+
+/// The name of an alert as that of a file. It may be any text; what file systems take for something else
+/// is a hyphen.
+pub(crate) fn alert_stem(alert: &str) -> String {
+    let is_safe = |c: char| c.is_alphanumeric() || "-_.+ ".contains(c);
+    alert
+        .trim_start_matches('.')
+        .chars()
+        .map(|c| if is_safe(c) { c } else { '-' })
+        .take(60)
+        .collect()
 }
 
 /// Percent-encoded, but for what no address encodes and what this part of one may have as it is.
@@ -111,7 +140,10 @@ mod tests {
     #[track_caller]
     fn case(form: &str, page: &str, anchor: Option<&str>, query: Option<&str>, expected: &str) {
         let form = UrlForm::new("https://r.example/", form).unwrap();
-        assert_eq!(form.url(Path::new(page), anchor, query), expected);
+        assert_eq!(
+            form.url((Path::new(page), "Slow: größer"), anchor, query),
+            expected
+        );
     }
 
     #[test]
@@ -149,6 +181,42 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_has_an_address_of_its_own() {
+        let alert = "https://r.example/alerts/Slow-%20gr%C3%B6%C3%9Fer.html";
+        let form = "{base}alerts/{alert}.html";
+        case(form, "a/b.html", Some("x"), None, alert);
+        case(
+            form,
+            "a/b.html",
+            Some("x"),
+            Some("q=1"),
+            &format!("{alert}?q=1"),
+        );
+        case(
+            "{base}alerts/{alert}.html#{anchor}",
+            "a/b.html",
+            Some("x"),
+            Some("q=1"),
+            &format!("{alert}?q=1#x"),
+        );
+        case(
+            "{base}{page}.html?alert={alert}",
+            "a/b.html",
+            Some("x"),
+            None,
+            "https://r.example/a/b.html?alert=Slow-%20gr%C3%B6%C3%9Fer#x",
+        );
+    }
+
+    #[test]
+    fn names_of_alerts_as_files() {
+        assert_eq!(alert_stem("EngineDown"), "EngineDown");
+        assert_eq!(alert_stem("../../etc/passwd"), "-..-etc-passwd");
+        assert_eq!(alert_stem("a:\"<b>\0"), "a---b--");
+        assert_eq!(alert_stem("größer als"), "größer als");
+    }
+
+    #[test]
     fn characters_that_no_address_may_have_are_encoded() {
         case(
             DEFAULT,
@@ -163,8 +231,15 @@ mod tests {
     fn forms_that_cannot_be_used_say_why() {
         let broken = |form| UrlForm::new("b", form).unwrap_err().to_string();
         assert_eq!(broken("{page}"), "it must begin with `{base}`");
-        assert_eq!(broken("{base}#{anchor}"), "it must have `{page}` once");
-        assert_eq!(broken("{base}{page}{alert}"), "there is no `{alert}`");
+        assert_eq!(
+            broken("{base}#{anchor}"),
+            "it must have `{page}` or `{alert}`, once"
+        );
+        assert_eq!(
+            broken("{base}{alert}/{alert}"),
+            "it must have `{page}` or `{alert}`, once"
+        );
+        assert_eq!(broken("{base}{page}{title}"), "there is no `{title}`");
         assert_eq!(broken("{base}{page}{query}"), "there is no `{query}`");
         assert_eq!(broken("{base}{page}{"), "there is no `{`");
     }

@@ -168,6 +168,29 @@ fn a_link_may_lead_to_the_page_by_another() {
 }
 
 #[test]
+fn a_link_may_be_the_address_of_the_alert() {
+    let link = "https://runbook.example/alerts/ToyBroken.html";
+    let book = book("toy_broken == 1", link, "60s");
+    let toml = book.read("book.toml");
+    let table = "[preprocessor.runbook]\n";
+    let keys = "rules = [\"alerts.yml\"]\nurl = \"{base}alerts/{alert}.html\"\n";
+    book.write("book.toml", &toml.replace(table, &format!("{table}{keys}")));
+    book.run(&["alerts", "--locked"])
+        .status(0)
+        .says("1/1 alerts linked");
+    book.run(&["test", "--report", "json=report.json"])
+        .status(0)
+        .says("1/1 live");
+    let report: serde_json::Value = serde_json::from_str(&book.read("report.json")).unwrap();
+    let live = &report["jobs"][0]["evidence"]["live"];
+    assert_eq!(live["opened"], "alerts/ToyBroken.html", "{live}");
+    // The address leads to the anchor that the page's front matter names.
+    let page = PAGE.replace("ToyBroken#off", "ToyBroken#of");
+    book.write("src/a.md", &page);
+    ends(&book, "link-dead").says("whose links to a.html lead to no anchor there");
+}
+
+#[test]
 fn an_alert_that_does_not_fire() {
     ends(&book("toy_broken == 2", LINK, "20s"), "alert-silent")
         .says("it does not fire in Prometheus, 20 s long")

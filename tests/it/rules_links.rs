@@ -47,6 +47,15 @@ fn annotation_form_and_query_are_configurable() {
         link("'Down#here'", "url = \"{base}{page}#{anchor}\""),
         "runbook_url: 'https://r.example/sub/a#here'"
     );
+    let own = "url = \"{base}alerts/{alert}.html\"";
+    assert_eq!(
+        link("'Down#here'", own),
+        "runbook_url: 'https://r.example/alerts/Down.html'"
+    );
+    assert_eq!(
+        link("'Down?i={{ $labels.instance }}#here'", own),
+        "runbook_url: 'https://r.example/alerts/Down.html?i={{ $labels.instance | urlquery }}'"
+    );
     let query = "runbook-query = \"space={{ $labels.space }}\"";
     let with_query =
         "runbook_url: 'https://r.example/sub/a.html?space={{ $labels.space | urlquery }}#here'";

@@ -3,7 +3,7 @@
 use super::Live;
 use crate::page::Cause;
 use crate::run::record::{Failed, Recorder};
-use crate::site::html;
+use crate::site::html::{self, HtmlPage};
 use std::path::{Path, PathBuf};
 
 /// Fetches the page that `link` leads to; it must have the anchor, be the drill's page or link to it,
@@ -37,11 +37,8 @@ pub(super) fn open(
         )));
     }
     if opened != live.page {
-        if !page.links.iter().any(|link| link.to == live.page) {
-            let (opened, page) = (opened.display(), live.page.display());
-            return Ok(Err(format!(
-                "it opens {opened}, which does not link to {page}\n"
-            )));
+        if let Err(words) = leads_on(live, (&opened, &page)) {
+            return Ok(Err(words));
         }
         if let Err(words) = fetch(live, &live.page, recorder)? {
             return Ok(Err(words));
@@ -60,6 +57,24 @@ pub(super) fn open(
         )),
         None => Ok(opened),
     })
+}
+
+/// Whether another page, such as the alert's own address, links to the drill's, and to an anchor that is
+/// there.
+fn leads_on(live: &Live<'_>, (opened, page): (&Path, &HtmlPage)) -> Result<(), String> {
+    let links = || page.links.iter().filter(|link| link.to == live.page);
+    let (from, to) = (opened.display(), live.page.display());
+    if links().next().is_none() {
+        return Err(format!("it opens {from}, which does not link to {to}\n"));
+    }
+    let ids = html::read_file(&live.ground.root, &live.page).map(|page| page.ids);
+    let is_there = |anchor: &String| ids.as_ref().is_some_and(|ids| ids.contains_key(anchor));
+    if links().any(|link| link.fragment.as_ref().is_none_or(is_there)) {
+        return Ok(());
+    }
+    Err(format!(
+        "it opens {from}, whose links to {to} lead to no anchor there\n"
+    ))
 }
 
 /// Over HTTP, and byte for byte the page that was built.

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::page::Page;
+use crate::rules::alert_stem;
 use crate::source::Place;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ pub fn addresses<'a>(pages: impl IntoIterator<Item = &'a Page>, config: &Config)
             };
             let index = *known.entry(&alert.name).or_insert_with(|| {
                 found.push(Address {
-                    path: Path::new(FOLDER).join(file_name(&alert.name)),
+                    path: Path::new(FOLDER).join(format!("{}.html", alert_stem(&alert.name))),
                     name: alert.name.clone(),
                     is_alert: true,
                     targets: Vec::new(),
@@ -91,30 +92,5 @@ fn title(page: &Page, anchor: Option<&str>) -> String {
     match heading.filter(|heading| heading.text != page.title()) {
         Some(heading) => format!("{}: {}", page.title(), heading.text),
         None => page.title().to_owned(),
-    }
-}
-
-/// The file of an alert. Its name may be any text; what file systems take for something else is a hyphen.
-fn file_name(alert: &str) -> String {
-    let is_safe = |c: char| c.is_alphanumeric() || "-_.+ ".contains(c);
-    let name: String = alert
-        .trim_start_matches('.')
-        .chars()
-        .map(|c| if is_safe(c) { c } else { '-' })
-        .take(60)
-        .collect();
-    format!("{name}.html")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_alerts_as_files() {
-        assert_eq!(file_name("EngineDown"), "EngineDown.html");
-        assert_eq!(file_name("../../etc/passwd"), "-..-etc-passwd.html");
-        assert_eq!(file_name("a:\"<b>\0"), "a---b--.html");
-        assert_eq!(file_name("größer als"), "größer als.html");
     }
 }
