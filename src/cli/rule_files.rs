@@ -6,7 +6,6 @@ use crate::finding::Finding;
 use crate::page::AlertRef;
 use crate::page::Page;
 use crate::rules::{self, AlertLink, FileEdit, Linked, Policy, UrlForm, escaped_query};
-use std::path::Path;
 
 /// What must be written, what is wrong, and how many links are right; nothing of it in a book
 /// without rule files. `forced` replaces links of others, `broken` are findings about anchors.

@@ -31,6 +31,7 @@ mod redis;
 mod released;
 mod respond;
 mod respond_limits;
+mod respond_loop;
 mod responder;
 mod rules;
 mod rules_crash;
