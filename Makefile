@@ -21,10 +21,15 @@ verify: setup
 	target/release/mdbook-runbook verify book
 	target/release/mdbook-runbook verify docs
 
+# In the profile of the release and with both packages in each command, all their dependencies are those of the release build.
+TESTED = --release --locked -p mdbook-runbook -p engram-testbed
+# Our own code, where a library is built for a test alone.
+QUICKLY_BUILT = --config profile.release.package.mdbook-runbook.opt-level=0
+
 test: setup
 	cargo build --release --locked --workspace
-	tests/tap.sh runbook '' cargo test --locked --no-fail-fast -p mdbook-runbook
-	tests/tap.sh engram engram/ cargo test --locked --no-fail-fast -p engram-testbed
+	tests/tap.sh lib '' cargo test $(TESTED) $(QUICKLY_BUILT) --lib
+	tests/tap.sh runbook '' cargo test $(TESTED) --no-fail-fast --bin engram --bin grpcurl --test it --test engram-it
 	bash tests/scripts/run.sh
 	$(MAKE) browser
 
@@ -37,13 +42,14 @@ axe:
 # The site in headless Chromium.
 browser: setup axe
 	cargo build --release --locked --workspace
-	MDBOOK_RUNBOOK="$(CURDIR)/target/release/mdbook-runbook" tests/tap.sh browser '' cargo test --locked -p runbook-browser
+	MDBOOK_RUNBOOK="$(CURDIR)/target/release/mdbook-runbook" tests/tap.sh browser '' \
+	  cargo test --release --locked $(QUICKLY_BUILT) -p runbook-browser
 
 # The pictures of tests/browser/screenshots, from the book as it is.
 screenshots: setup
 	cargo build --release --locked --workspace
 	MDBOOK_RUNBOOK="$(CURDIR)/target/release/mdbook-runbook" RUNBOOK_SCREENSHOTS="$(CURDIR)/tests/browser/screenshots" \
-	  cargo test --locked -p runbook-browser
+	  cargo test --release --locked $(QUICKLY_BUILT) -p runbook-browser
 
 # No fault goes away by itself, or by the resolution of another cause of its page. After `make verify`.
 control: setup
@@ -55,7 +61,7 @@ mutate: setup
 
 lint: setup
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	shellcheck -x scripts/*.sh tests/scripts/*.sh tests/host/sudo tests/host/systemctl tests/host/journalctl \
 	  tests/host/*.sh tests/tap.sh tests/released/build.sh
 

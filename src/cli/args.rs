@@ -63,7 +63,7 @@ pub struct InitArgs {
 /// How blocks are run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// Sandboxes at a time [default: the number of processors]
+    /// Sandboxes at a time [default: two for each processor]
     #[arg(short, long)]
     pub jobs: Option<usize>,
     /// How far blocks are kept from this machine

@@ -158,7 +158,7 @@ fn live_ground(
     Ok(Some(files.lay_out(&opened.config, folder, built.root)?))
 }
 
-/// Runs what has no evidence, longest first by recorded time, and keeps evidence of it.
+/// Runs what has no evidence, longest first, and keeps evidence of it.
 fn run_fresh(
     surroundings: &Surroundings<'_>,
     mut fresh: Vec<(Job, String)>,
@@ -167,7 +167,8 @@ fn run_fresh(
 ) -> Result<BTreeMap<Subject, Played>, CliError> {
     fresh.sort_by_key(|(job, _)| {
         let last = store.last(&job.own_subject());
-        std::cmp::Reverse(last.map_or(u64::MAX, |evidence| evidence.total_ms))
+        let known = last.map(|evidence| Duration::from_millis(evidence.total_ms));
+        std::cmp::Reverse(known.unwrap_or_else(|| guess(job)))
     });
     output.expect(fresh.len());
     let mut played = BTreeMap::new();
@@ -205,6 +206,18 @@ fn run_fresh(
     Ok(played)
 }
 
+/// How long a job may take that was never run: a live drill waits until Prometheus looks for the
+/// first time, and then for its alert to come and to go.
+fn guess(job: &Job) -> Duration {
+    let interrupts = job.steps().into_iter().filter_map(|step| step.interrupt);
+    let rest = match (job.is_live(), job.drill()) {
+        (true, _) => 20,
+        (false, Some(_)) => 5,
+        (false, None) => 2,
+    };
+    interrupts.sum::<Duration>() + Duration::from_secs(rest)
+}
+
 /// One run of a book at a time; the kernel frees the lock however this one ends.
 pub(super) fn lock_file(path: &Path) -> Result<File, CliError> {
     let failed = |source| CliError::Write {
@@ -227,7 +240,8 @@ fn limits(request: &Request<'_>, isolation: Isolation) -> Limits {
     Limits {
         // On the bare host ports and files are shared by all.
         jobs: match isolation {
-            Isolation::Full => request.run.jobs.unwrap_or(processors),
+            // Drills wait more than they work: for answers that do not come, and for alerts.
+            Isolation::Full => request.run.jobs.unwrap_or(2 * processors),
             Isolation::None => 1,
         },
         fail_fast: request.run.fail_fast,

@@ -6,7 +6,8 @@
 #   --no-server   only the tests that need no server
 #   FILTER        only tests whose name (file/function) contains it
 #
-# Environment: ENGRAM_BINARY (default target/release/engram), JOBS (default: number of processors), those of in-sandbox.sh
+# Environment: ENGRAM_BINARY (default target/release/engram), JOBS (default: two for each processor, as most tests wait),
+# those of in-sandbox.sh
 # A run of all tests also writes target/results/scripts.tap, from where the acceptance page of the book takes the last results.
 #
 # Exit status: 0 all passed, 1 some failed, 3 this machine lacks something, 64 wrong usage.
@@ -74,7 +75,7 @@ one() {
   fi
 }
 
-jobs=${JOBS:-$(nproc)}
+jobs=${JOBS:-$((2 * $(nproc)))}
 n_all=0
 while read -r file test; do
   n_all=$((n_all + 1))
