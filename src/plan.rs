@@ -2,7 +2,7 @@
 
 mod experiment;
 
-pub use experiment::{Control, Instead, controls, mutations};
+pub use experiment::{Control, Instead, controls, mutations, n_resolution_steps};
 
 use crate::config::Config;
 use crate::evidence::Subject;

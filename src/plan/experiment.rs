@@ -66,24 +66,20 @@ pub fn controls(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration)
     experiments
 }
 
-/// The mutations of the drills among `jobs`: each drill once without each step of its resolution. And
-/// how many causes have a single step: that is left out by the control experiment that does nothing.
-pub fn mutations(
-    jobs: &[Job],
-    recovery: impl Fn(&IssuePage, &Cause) -> Duration,
-) -> (Vec<Job>, usize) {
+/// How many steps the resolution of a drill has: executed blocks, each with all of its lines.
+pub fn n_resolution_steps(job: &Job) -> usize {
+    job.drill().map_or(0, |(_, cause)| blocks(cause).len())
+}
+
+/// The mutations of the drills among `jobs`: each drill once without each step of its resolution.
+/// `recovery` is how long the recovery with all of them takes.
+pub fn mutations(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration) -> Vec<Job> {
     let mut experiments = Vec::new();
-    let mut single = 0;
     for job in jobs {
         let Some((issue, cause)) = job.drill() else {
             continue;
         };
-        let blocks: BTreeSet<usize> = cause.resolution.iter().map(|step| step.block).collect();
-        if blocks.len() < 2 {
-            single += 1;
-            continue;
-        }
-        for block in blocks {
+        for block in blocks(cause) {
             let mut of_block = cause.resolution.iter().filter(|step| step.block == block);
             let said = of_block.any(|step| step.not_needed.is_some());
             let control = Control {
@@ -93,7 +89,12 @@ pub fn mutations(
             experiments.extend(experiment(job, control));
         }
     }
-    (experiments, single)
+    experiments
+}
+
+/// The blocks of its resolution, in the order of the page.
+fn blocks(cause: &Cause) -> BTreeSet<usize> {
+    cause.resolution.iter().map(|step| step.block).collect()
 }
 
 /// Where the page says that it recovers, a slow machine must not make that untrue.

@@ -135,6 +135,10 @@ impl Summary {
             held - self.not_needed_as_said,
             self.not_needed_as_said
         )];
+        if self.drills.0 < self.drills.1 {
+            let (recovered, all) = self.drills;
+            parts.push(format!("{recovered}/{all} drills recover with all steps"));
+        }
         if single > 0 {
             let causes = plural(single, "cause");
             parts.push(format!(

@@ -51,7 +51,7 @@ fn a_step_that_does_nothing_is_found_at_its_line() {
         .says("19 | cat /var/one")
         .says("left out: it recovered in ")
         .says("`{optional=\"what it is good for\"}`")
-        .says("2/3 resolution steps hold: 2 needed, 0 not needed as said · 1 error");
+        .says("2/3 resolution steps hold: 2 needed, 0 not needed as said · 1 from evidence · 1 error");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn steps_that_are_needed_are_silent() {
     mutate(&[ONE, TWO])
         .status(0)
         .does_not_say("error[")
-        .says("2/2 resolution steps hold: 2 needed, 0 not needed as said\n");
+        .says("2/2 resolution steps hold: 2 needed, 0 not needed as said · 1 from evidence\n");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_step_that_is_said_not_to_be_needed_is_silent() {
     .status(0)
     .says("line 14: not-needed-as-said")
     .says("line 22: not-needed-as-said")
-    .says("4/4 resolution steps hold: 2 needed, 2 not needed as said\n");
+    .says("4/4 resolution steps hold: 2 needed, 2 not needed as said · 1 from evidence\n");
 }
 
 #[test]
@@ -122,7 +122,9 @@ fn a_step_that_is_needed_after_all_is_found() {
         .says(&format!("though its `{attribute}` says that it does"))
         .says("without it: src/a.md:26:1: `Switched off` was not recovered within 1 s")
         .says(&format!("take `{attribute}` off"))
-        .says("1/2 resolution steps hold: 1 needed, 0 not needed as said · 1 error");
+        .says(
+            "1/2 resolution steps hold: 1 needed, 0 not needed as said · 1 from evidence · 1 error",
+        );
     }
 }
 
@@ -184,31 +186,34 @@ fn a_step_of_all_causes_is_left_out_in_each() {
     // Nobody skips a guard, but what is optional for one cause only would be skipped for both.
     shared(" {guard=\"a copy\"}")
         .status(0)
-        .says("4/4 resolution steps hold: 3 needed, 1 not needed as said");
+        .says("4/4 resolution steps hold: 3 needed, 1 not needed as said · 2 from evidence");
     shared(" {optional=\"it is nice\"}")
         .status(1)
         .says("error[needed-after-all]: `Switched off` does not recover without this step");
 }
 
 #[test]
-fn a_drill_that_does_not_come_so_far_proves_nothing() {
-    let ineffective =
-        page(&steps(&[ONE, TWO])).replace("echo down | tee /var/one >/var/two", "false");
-    Book::new()
-        .toml(INSTANCE)
-        .page("a.md", &ineffective)
-        .run(&["mutate"])
-        .status(1)
-        .says("FAIL a.md: Switched off, without the step on line 14: fault-ineffective")
-        .says("error[fault-ineffective]")
-        .says("0/2 resolution steps hold");
+fn where_a_drill_does_not_recover_with_all_steps_none_can_be_missed() {
+    let down = page(&steps(&[("", "cat /var/one"), ("", "cat /var/two")]));
+    let never = down.replace("echo down | tee /var/one >/var/two", "false");
+    for (text, verdict) in [(down, "not-recovered"), (never, "fault-ineffective")] {
+        Book::new()
+            .toml(INSTANCE)
+            .page("a.md", &text)
+            .run(&["mutate"])
+            .status(1)
+            .says(&format!("FAIL a.md: Switched off: {verdict}"))
+            .says(&format!("error[{verdict}]"))
+            .does_not_say("step-needed")
+            .says("0/0 resolution steps hold: 0 needed, 0 not needed as said · 0/1 drills recover with all steps · 1 error");
+    }
     let lacking = page(&steps(&[ONE, TWO])).replace("issue: 1", "issue: 1\nneeds: [lacks-it]");
     Book::new()
         .toml(INSTANCE)
         .page("a.md", &lacking)
         .run(&["mutate"])
         .status(0)
-        .says("0/0 resolution steps hold: 0 needed, 0 not needed as said · 2 not applicable");
+        .says("0/0 resolution steps hold: 0 needed, 0 not needed as said · 1 not applicable");
 }
 
 #[test]
@@ -238,7 +243,7 @@ fn evidence_stays_and_reports_are_written() {
     assert_eq!(json["summary"]["steps"], serde_json::json!([2, 3]));
     assert_eq!(json["findings"][0]["check"], "step-does-nothing");
     assert_eq!(
-        json["jobs"][0]["evidence"]["verdict"]["without"],
+        json["jobs"][1]["evidence"]["verdict"]["without"],
         "not-recovered"
     );
     let xml = book.read("r.xml");
