@@ -58,7 +58,7 @@ pub fn controls(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration)
                 .unwrap_or_default();
             let control = Control {
                 instead: other.map_or(Instead::Nothing, Instead::Other),
-                within: watched(longest),
+                within: watched(longest, LEAST),
             };
             experiments.extend(experiment(job, control));
         }
@@ -84,7 +84,7 @@ pub fn mutations(jobs: &[Job], recovery: impl Fn(&IssuePage, &Cause) -> Duration
             let said = of_block.any(|step| step.not_needed.is_some());
             let control = Control {
                 instead: Instead::Without(block),
-                within: watched(recovery(issue, cause)) * if said { CLAIMED } else { 1 },
+                within: watched(recovery(issue, cause), if said { CLAIMED } else { LEAST }),
             };
             experiments.extend(experiment(job, control));
         }
@@ -97,12 +97,15 @@ fn blocks(cause: &Cause) -> BTreeSet<usize> {
     cause.resolution.iter().map(|step| step.block).collect()
 }
 
-/// Where the page says that it recovers, a slow machine must not make that untrue.
-const CLAIMED: u32 = 4;
+/// However short the recovery on record is.
+const LEAST: Duration = Duration::from_secs(5);
 
-/// Three times as long as the recovery takes, and 5 s at least.
-fn watched(recovery: Duration) -> Duration {
-    (3 * recovery).max(Duration::from_secs(5))
+/// Where the page says that it recovers, a slow machine must not make that untrue.
+const CLAIMED: Duration = Duration::from_secs(60);
+
+/// Three times as long as the recovery takes.
+fn watched(recovery: Duration, least: Duration) -> Duration {
+    (3 * recovery).max(least)
 }
 
 fn experiment(job: &Job, control: Control) -> Option<Job> {
