@@ -14,6 +14,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
         "finder::each_symptom_leads_to_its_resolution_by_keys",
         |world, tab| Box::pin(keys(world, tab)),
     ),
+    ("finder::each_message_finds_its_page_first", |world, tab| {
+        Box::pin(messages(world, tab))
+    }),
     (
         "finder::a_thousand_symptoms_are_answered_at_once",
         |world, tab| Box::pin(thousand(world, tab)),
@@ -100,6 +103,105 @@ async fn opened(tab: &Tab, url: &str, n_arrows: usize, target: &str) -> Result<(
     }
     Ok(())
 }
+
+/// Messages of the specification, as a service fills them in, and the page of each.
+const SPECIFIED: &[(&str, &str)] = &[
+    ("Memory node 'session_abc' not found", "issues/space-isolation.html"),
+    ("Invalid activation level: 1.5 (must be in range [0.0, 1.0])", "issues/nan-infinity.html"),
+    ("Invalid confidence interval: mean=0.8 not in range [0.9, 1.0]", "issues/nan-infinity.html"),
+    ("WAL operation failed: write", "issues/wal-lag.html"),
+    ("Failed to prepare persistence directory '/data/engram/space_a'", "issues/wont-start.html"),
+    ("Serialization failed: NaN values in embeddings", "issues/nan-infinity.html"),
+    ("Memory space 'tenant_x' not found", "issues/space-isolation.html"),
+    ("Failed to initialise memory store for space 'tenant_y'", "issues/space-isolation.html"),
+    ("Index corrupted or unavailable", "issues/index-corruption.html"),
+    ("Query failed: activation level below threshold", "issues/high-latency.html"),
+    ("Pattern matching failed: insufficient evidence", "issues/high-latency.html"),
+    ("WAL lag 15.3s exceeds threshold (10s)", "issues/wal-lag.html"),
+    ("Consolidation cycle failed: pattern detection timeout", "issues/consolidation-stuck.html"),
+    ("Failed to deserialize WAL entry at offset 1234567", "issues/wal-corruption.html"),
+    ("Memory allocation failed: out of memory", "issues/consolidation-stuck.html"),
+    ("Failed to open file: too many open files (EMFILE)", "issues/high-memory.html"),
+    ("Disk write failed: no space left on device (ENOSPC)", "issues/wal-lag.html"),
+];
+
+/// What stands before a message in a log.
+const IN_A_LOG: &str = "2026-11-25T03:12:07.114205Z ERROR engram_core::store: ";
+
+/// A message, and the pages of which one must be found first.
+type Wanted = (String, Vec<String>);
+
+/// The specification's, those of the book from A to Z, and all lines of the catalogue; each as it
+/// stands and as a line of the log with something in the place of what differs.
+async fn messages(world: &World, tab: &Tab) -> Result<()> {
+    let mut wanted: Vec<Wanted> = SPECIFIED
+        .iter()
+        .map(|(message, page)| ((*message).to_owned(), vec![(*page).to_owned()]))
+        .collect();
+    tab.go("troubleshooting.html").await?;
+    let listed: Vec<Wanted> = serde_json::from_value(tab.js(A_TO_Z, vec![]).await?)?;
+    ensure!(listed.len() > 80, "{} messages from A to Z", listed.len());
+    wanted.extend(listed);
+    tab.go("error-patterns.html").await?;
+    for page in &world.site.pages {
+        for family in mdbook_runbook::page::families(page) {
+            let heading = json!(family.heading.id);
+            let mut pages: Vec<String> =
+                serde_json::from_value(tab.js(LINKED, vec![heading]).await?)?;
+            pages.push(page.html_path().display().to_string());
+            let lines = family.lines.iter();
+            wanted.extend(lines.map(|line| (line.text.to_owned(), pages.clone())));
+        }
+    }
+    tab.go("index.html").await?;
+    let mut typed: Vec<Wanted> = Vec::new();
+    for (message, pages) in &wanted {
+        let filled = message.replace('…', "42").replace("[..]", "42");
+        typed.push((message.clone(), pages.clone()));
+        typed.push((format!("{IN_A_LOG}{filled}"), pages.clone()));
+    }
+    let lines: Vec<&String> = typed.iter().map(|(line, _)| line).collect();
+    let first: Vec<String> = serde_json::from_value(tab.js(FIRST, vec![json!(lines)]).await?)?;
+    ensure!(first.len() == typed.len() && typed.len() > 300, "{}", first.len());
+    let wrong: Vec<String> = typed
+        .iter()
+        .zip(&first)
+        .filter(|((_, pages), first)| !pages.contains(first))
+        .map(|((line, pages), first)| format!("{line}\n  finds `{first}`, not one of {pages:?}"))
+        .collect();
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    world.note(format!("messages that find their page first: {}", typed.len()));
+    Ok(())
+}
+
+/// Each message of the tables from A to Z, and the pages that its row leads to.
+const A_TO_Z: &str = "const below = name => document.getElementById(name).compareDocumentPosition.bind(document.getElementById(name));
+const [after, before] = [below('error-messages'), below('messages-http')];
+const page = href => new URL(href, location).pathname.slice(1);
+const found = [];
+document.querySelectorAll('main td:first-child > code').forEach(code => {
+  const inside = (after(code) & Node.DOCUMENT_POSITION_FOLLOWING) && (before(code) & Node.DOCUMENT_POSITION_PRECEDING);
+  if (!inside || !code.textContent.includes(' ')) { return; }
+  const links = Array.from(code.closest('tr').querySelectorAll('td:not(:first-child) a[href]'));
+  found.push([code.textContent, links.map(a => page(a.getAttribute('href')))]);
+});
+return found;";
+
+/// The pages that a section of the open page leads to.
+const LINKED: &str = "const pages = [];
+for (let at = document.getElementById(arguments[0]).nextElementSibling; at && at.tagName !== 'H2'; at = at.nextElementSibling) {
+  at.querySelectorAll('a[href]').forEach(a => pages.push(new URL(a.getAttribute('href'), location).pathname.slice(1)));
+}
+return pages;";
+
+/// The page of the first that is found for each line.
+const FIRST: &str = "const field = document.getElementById('rb-find');
+return arguments[0].map(line => {
+  field.value = line;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  const first = document.querySelector('#rb-found a[role=option]');
+  return first ? new URL(first.href).pathname.slice(1) : '';
+});";
 
 /// What is typed, letter by letter.
 const QUERIES: &[&str] = &[
