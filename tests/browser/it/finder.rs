@@ -18,10 +18,6 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
         Box::pin(messages(world, tab))
     }),
     (
-        "finder::a_thousand_symptoms_are_answered_at_once",
-        |world, tab| Box::pin(thousand(world, tab)),
-    ),
-    (
         "finder::an_alert_has_an_address_that_keeps_its_query",
         |world, tab| Box::pin(alerts(world, tab)),
     ),
@@ -30,6 +26,12 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
         |_, tab| Box::pin(lost(tab)),
     ),
 ];
+
+/// What must run alone.
+pub(crate) const MEASURING: &[(&str, Test)] = &[(
+    "finder::a_thousand_symptoms_are_answered_at_once",
+    |world, tab| Box::pin(thousand(world, tab)),
+)];
 
 /// The options that are found, as absolute addresses.
 const FOUND: &str = "const field = document.getElementById('rb-find');

@@ -1,7 +1,7 @@
 //! The site as an operator meets it: built by the program, served with a strict policy, driven in
 //! headless Chromium by real clicks and keys.
 //!
-//! One browser serves all tests, one after the other, each in a tab of its own.
+//! Two browsers serve all tests, each in a tab of its own; what measures runs alone.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,21 +32,22 @@ use world::{Test, World};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // There is one browser, and what a test measures must not depend on another.
-    arguments.test_threads = Some(1);
+    arguments.test_threads = Some(world::BROWSERS);
+    // The longest first.
     let tests: Vec<(&str, Test)> = [
         axe::TESTS,
-        clicks::TESTS,
         copy::TESTS,
-        drill::TESTS,
-        finder::TESTS,
         hostile::TESTS,
-        measures::TESTS,
         quiet::TESTS,
+        finder::TESTS,
+        clicks::TESTS,
+        drill::TESTS,
     ]
     .concat();
+    let measuring = [measures::TESTS, finder::MEASURING].concat();
     if arguments.list {
-        let trials = tests.iter().map(|(name, _)| Trial::test(*name, || Ok(())));
+        let all = tests.iter().chain(&measuring);
+        let trials = all.map(|(name, _)| Trial::test(*name, || Ok(())));
         return libtest_mimic::run(&arguments, trials.collect()).exit_code();
     }
     if screenshots::wanted().is_some() {
@@ -57,17 +58,19 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let world = Arc::new(World::start());
-    let trials = tests
-        .into_iter()
-        .map(|(name, test)| {
-            let world = Arc::clone(&world);
-            Trial::test(name, move || {
-                world
-                    .play(test)
-                    .map_err(|error| Failed::from(format!("{error:#}")))
-            })
+    let trial = |(name, test): (&str, Test), is_measuring: bool| {
+        let world = Arc::clone(&world);
+        Trial::test(name, move || {
+            let played = match is_measuring {
+                true => world.play_alone(test),
+                false => world.play(test),
+            };
+            played.map_err(|error| Failed::from(format!("{error:#}")))
         })
-        .collect();
+    };
+    let together = tests.into_iter().map(|test| trial(test, false));
+    let alone = measuring.into_iter().map(|test| trial(test, true));
+    let trials = together.chain(alone).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     let world = Arc::into_inner(world).expect("no test outlives the run");
     for figure in world.stop() {
