@@ -88,7 +88,10 @@ impl World {
             if let Some(browser) = idle.pop() {
                 return browser;
             }
-            idle = self.freed.wait(idle).unwrap_or_else(PoisonError::into_inner);
+            idle = self
+                .freed
+                .wait(idle)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
