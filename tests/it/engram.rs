@@ -38,23 +38,30 @@ impl Copy {
         copy
     }
 
-    /// A copy with the evidence of a run, so that only what a change touches is run again.
+    /// A copy with the evidence of a run, so that only what a change touches is run again. What `make verify` has run
+    /// with this program is not run here a second time.
     fn verified() -> Self {
         static STATE: OnceLock<TempDir> = OnceLock::new();
         let state = STATE.get_or_init(|| {
             let copy = Self::new();
+            copy.take_evidence(Path::new(env!("CARGO_MANIFEST_DIR")));
             copy.verify().status(0);
             copy.0
         });
         let copy = Self::new();
-        let evidence = Path::new("book/.runbook/evidence");
-        for entry in walkdir::WalkDir::new(state.path().join(evidence)) {
-            let entry = entry.unwrap();
+        copy.take_evidence(state.path());
+        copy
+    }
+
+    fn take_evidence(&self, root: &Path) {
+        let evidence = root.join("book/.runbook/evidence");
+        // Where nothing was run there is no such folder.
+        for entry in walkdir::WalkDir::new(evidence).into_iter().flatten() {
             if entry.file_type().is_file() {
-                copy.put(entry.path(), &evidence.join(entry.file_name()));
+                let path = entry.path().strip_prefix(root).unwrap();
+                self.put(entry.path(), path);
             }
         }
-        copy
     }
 
     fn put(&self, from: &Path, to: &Path) {

@@ -61,9 +61,10 @@ fn main() -> ExitCode {
     let trial = |(name, test): (&str, Test), is_measuring: bool| {
         let world = Arc::clone(&world);
         Trial::test(name, move || {
-            let played = match is_measuring {
-                true => world.play_alone(test),
-                false => world.play(test),
+            let played = if is_measuring {
+                world.play_alone(test)
+            } else {
+                world.play(test)
             };
             played.map_err(|error| Failed::from(format!("{error:#}")))
         })
