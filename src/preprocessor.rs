@@ -3,7 +3,6 @@
 //! It executes nothing. What was run is read from the book's state folder.
 
 use crate::acceptance::{LastChecks, Results};
-use crate::alerting::Alerting;
 use crate::config::Config;
 use crate::evidence::{Store, Subject};
 use crate::page::{self, Page};
@@ -13,6 +12,7 @@ use crate::source::SourceFile;
 use anyhow::{Context, Result, bail};
 use mdbook_preprocessor::book::{Book, BookItem, Chapter};
 use mdbook_preprocessor::{MDBOOK_VERSION, Preprocessor, PreprocessorContext};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +47,6 @@ impl Preprocessor for Runbook {
         });
         let (trees, _) = crate::tree::trees(&pages, &config.headings);
         let results = Results::load(&config, &pages);
-        let (alerting, _) = Alerting::load(&config);
         let addresses = match &self.transcripts {
             Some(_) => Addresses::of(&pages, &store),
             None => Addresses::default(),
@@ -56,7 +55,7 @@ impl Preprocessor for Runbook {
             config: &config,
             pages: &pages,
             trees: &trees,
-            alerting: &alerting,
+            alerting: OnceCell::new(),
             store: &store,
             transcripts: &addresses,
             inputs: self.inputs.as_ref(),

@@ -6,7 +6,8 @@ use super::links::suggest;
 use crate::config::Config;
 use crate::finding::{Finding, nearest};
 use crate::page::Page;
-use crate::rules::{RuleFile, RunbookUrl, is_under, percent_encoded};
+use crate::rules::{RuleFile, RunbookUrl, is_under};
+use crate::site::after;
 use crate::site::html::{HtmlPage, Site, resolve};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,32 +25,39 @@ pub fn runbook_urls(
     };
     let claims = pages.iter().flat_map(|page| &page.front_matter.alerts);
     let claimed: BTreeSet<&str> = claims.map(|alert| alert.name.as_str()).collect();
+    let unclaimed: Vec<(&str, &RunbookUrl)> = files
+        .iter()
+        .flat_map(|file| &file.alerts)
+        .filter(|alert| !claimed.contains(alert.name.as_str()))
+        .filter_map(|alert| Some((alert.name.as_str(), alert.runbook_url.as_ref()?)))
+        .collect();
+    // All that follows takes its time for each alert of the book.
+    if unclaimed.is_empty() {
+        return Vec::new();
+    }
+    let own_addresses = after::addresses(pages.iter().map(AsRef::as_ref), config);
     let mut addresses: BTreeMap<String, &HtmlPage> = site
         .pages()
         .filter(|_| form.names_pages())
         .map(|(path, html)| (form.url((path, ""), None, None), html))
         .collect();
     // The address of an alert leads on, with the anchor that it is given.
-    for address in crate::site::after::addresses(pages.iter().map(AsRef::as_ref), config) {
+    for address in &own_addresses {
         if let [goal] = address.targets.as_slice()
             && let Some((_, html)) = site.page(&goal.page)
         {
-            let path = percent_encoded(&address.path.display().to_string(), |c| {
-                c.is_ascii_alphanumeric() || "-._~/+".contains(c)
-            });
-            addresses.entry(format!("{base}{path}")).or_insert(html);
+            addresses.entry(form.file(&address.path)).or_insert(html);
         }
     }
     let judge = Judge {
         base,
         site,
         addresses: &addresses,
+        own_addresses: own_addresses.iter().map(|it| it.path.as_path()).collect(),
     };
-    files
-        .iter()
-        .flat_map(|file| &file.alerts)
-        .filter(|alert| !claimed.contains(alert.name.as_str()))
-        .filter_map(|alert| judge.finding(&alert.name, alert.runbook_url.as_ref()?))
+    unclaimed
+        .into_iter()
+        .filter_map(|(alert, url)| judge.finding(alert, url))
         .collect()
 }
 
@@ -58,6 +66,8 @@ struct Judge<'a> {
     site: &'a Site,
     /// The pages by their addresses.
     addresses: &'a BTreeMap<String, &'a HtmlPage>,
+    /// Files of the site beside its chapters, whether they are written yet or not.
+    own_addresses: BTreeSet<&'a Path>,
 }
 
 impl Judge<'_> {
@@ -73,7 +83,7 @@ impl Judge<'_> {
         let by_path = self.site.page(&link.to).map(|(_, html)| html);
         let html = self.addresses.get(address).copied().or(by_path);
         let Some(html) = html else {
-            if self.site.has_file(&link.to) {
+            if self.own_addresses.contains(&*link.to) || self.site.has_file(&link.to) {
                 return None;
             }
             let known = self.addresses.keys().map(String::as_str);

@@ -11,7 +11,6 @@ use crate::fs_write;
 use crate::nav::{self, Matrix};
 use crate::page::Page;
 use crate::preprocessor::Runbook;
-use crate::site::after;
 use crate::site::html::Site;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,10 +91,7 @@ pub(super) fn links_of_alerts(opened: &Opened, dest: &Path) -> Result<Vec<Findin
         let built = crate::site::build_chapters(config, dest, Runbook::default());
         (built, opened.rules())
     });
-    let built = built?;
-    let addresses = after::addresses(pages.iter().map(AsRef::as_ref), config);
-    let site = Site::read(&built.root, &opened.chapters())?
-        .with_unwritten(addresses.into_iter().map(|address| address.path));
+    let site = Site::read(&built?.root, &opened.chapters())?;
     let mut findings = check::alert_anchors(&site, pages);
     findings.extend(check::runbook_urls(files, &site, pages, config));
     Ok(findings)

@@ -76,6 +76,12 @@ impl UrlForm {
         self.rest.contains("{page}")
     }
 
+    /// The address of a file of the built site.
+    pub fn file(&self, path: &Path) -> String {
+        let path = path.display().to_string();
+        format!("{}{}", self.base, encoded(&path, "/+"))
+    }
+
     /// The address of `alert` on a page's HTML path, with an anchor and a query that is escaped already.
     pub fn url(
         &self,

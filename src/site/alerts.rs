@@ -57,11 +57,11 @@ struct Without {
 
 /// The table for the page `own`, from the rule files, dashboards and tests as they are now.
 pub(super) fn alerts(own: &Page, view: &View<'_>) -> String {
-    let matrix = view.alerting.matrix();
+    let matrix = view.alerting().matrix();
     let has = |globs: &[String]| !globs.is_empty();
     let (has_panels, has_tests) = (has(&view.config.dashboards), has(&view.config.rule_tests));
     let metrics: BTreeSet<&String> = matrix.iter().flat_map(|row| &row.metrics).collect();
-    let panels = view.alerting.dashboards.iter().map(|it| it.panels.len());
+    let panels = view.alerting().dashboards.iter().map(|it| it.panels.len());
     let rows = with_ids(
         matrix
             .iter()
@@ -105,7 +105,7 @@ pub(super) fn address_of_row(from: &Page, alert: &str, view: &View<'_>) -> Optio
         directives.iter().any(|it| it.name == "alerts")
     };
     let page = view.pages.iter().find(lists)?;
-    let has_row = view.alerting.alerts().any(|rule| rule.name == alert);
+    let has_row = view.alerting().alerts().any(|rule| rule.name == alert);
     has_row.then(|| address(from, &page.html_path(), Some(&encoded(&row_id(alert)))))
 }
 

@@ -34,8 +34,6 @@ pub struct Site {
     root: PathBuf,
     front: PathBuf,
     pages: BTreeMap<PathBuf, HtmlPage>,
-    /// Files that the published site has beside those below `root`.
-    unwritten: BTreeSet<PathBuf>,
 }
 
 impl Site {
@@ -53,15 +51,7 @@ impl Site {
             root: root.to_owned(),
             front: chapters.first().map(|c| html_path(c)).unwrap_or_default(),
             pages,
-            unwritten: BTreeSet::new(),
         })
-    }
-
-    /// Counts files as there that only the published site has.
-    #[must_use]
-    pub fn with_unwritten(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
-        self.unwritten.extend(files);
-        self
     }
 
     /// Reads a page that is no chapter too, where the site has it.
@@ -98,7 +88,7 @@ impl Site {
 
     /// Whether the site has a file at `path`, page or not.
     pub fn has_file(&self, path: &Path) -> bool {
-        self.page(path).is_some() || self.unwritten.contains(path) || self.root.join(path).exists()
+        self.page(path).is_some() || self.root.join(path).exists()
     }
 }
 

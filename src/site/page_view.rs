@@ -9,6 +9,7 @@ pub(super) use crate::evidence::State;
 use crate::evidence::{Store, Subject};
 use crate::page::{Cause, Page, Role, Step};
 use crate::tree::Tree;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ pub struct View<'a> {
     pub pages: &'a [Page],
     /// The decision trees among them.
     pub trees: &'a [Arc<Tree>],
-    /// Rules, dashboards and tests of rules.
-    pub alerting: &'a Alerting,
+    /// Rules, dashboards and tests of rules, once a page has asked for them.
+    pub alerting: OnceCell<Alerting>,
     /// What was run.
     pub store: &'a Store,
     /// Where the transcripts stand; empty where the site has none.
@@ -36,6 +37,12 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// Rules, dashboards and tests of rules. They are read for the first page that shows some: a file of
+    /// rules takes longer than a page.
+    pub(super) fn alerting(&self) -> &Alerting {
+        self.alerting.get_or_init(|| Alerting::load(self.config).0)
+    }
+
     pub(super) fn subject(page: &Page, cause: &Cause) -> Subject {
         Subject::drill(page, cause)
     }
