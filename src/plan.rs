@@ -62,15 +62,19 @@ impl Job {
         }
     }
 
+    /// The cause whose resolution is followed instead, in an experiment.
+    fn other(&self) -> Option<&Cause> {
+        let (issue, _) = self.drill()?;
+        Some(&issue.causes[self.control()?.other()?])
+    }
+
     /// Whether the alerting programs run in it. Of the experiments they do in that which does nothing:
     /// the alert must stay, too; and in those that leave out a step: the alert may be what misses it.
     pub fn is_live(&self) -> bool {
         let live = self
             .drill()
             .is_some_and(|(_, cause)| !cause.live.is_empty());
-        live && self
-            .control()
-            .is_none_or(|control| control.other().is_none())
+        live && self.other().is_none()
     }
 
     /// The decision trees that are walked in it; in an experiment none is.
@@ -132,11 +136,7 @@ impl Job {
         let page = self.page().front_matter.needs.iter();
         let cause = self.drill().into_iter().flat_map(|(_, cause)| &cause.needs);
         let steps = self.steps().into_iter().flat_map(|step| &step.needs);
-        let other = self
-            .drill()
-            .and_then(|(issue, _)| Some(&issue.causes[self.control()?.other()?]))
-            .into_iter()
-            .flat_map(|other| &other.needs);
+        let other = self.other().into_iter().flat_map(|other| &other.needs);
         page.chain(cause)
             .chain(steps)
             .chain(other)
@@ -154,10 +154,8 @@ impl Job {
             hasher.update(text.as_bytes());
         };
         add(&self.subject().title());
-        let other = self
-            .drill()
-            .and_then(|(issue, _)| Some(&issue.causes[self.control()?.other()?]));
-        let instead = other.into_iter().flat_map(|other| &other.resolution);
+        let other = self.other().into_iter();
+        let instead = other.flat_map(|other| &other.resolution);
         for step in self.steps().into_iter().chain(instead) {
             add(&step.code);
             if step.before {

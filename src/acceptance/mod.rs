@@ -76,7 +76,7 @@ pub struct Criterion {
 /// The criteria of a page, in order; none for a page that does not ask for them.
 pub fn criteria(page: &Page) -> Vec<Criterion> {
     let document = &page.document;
-    if !document.directives.iter().any(|it| it.name == DIRECTIVE) {
+    if !document.has_directive(DIRECTIVE) {
         return Vec::new();
     }
     let mut items: Vec<&ListItem> = document.items.iter().collect();

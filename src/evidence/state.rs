@@ -17,21 +17,6 @@ pub enum State<'a> {
 }
 
 impl<'a> State<'a> {
-    fn of(
-        evidence: Option<&'a Evidence>,
-        page: &Page,
-        inputs: Option<&BTreeMap<Subject, String>>,
-    ) -> Self {
-        match evidence {
-            None => Self::Unknown,
-            Some(evidence) if !evidence.verdict.is_good() => Self::Failed(evidence),
-            Some(evidence) if evidence.freshness(page, inputs).is_fresh() => {
-                Self::Verified(evidence)
-            }
-            Some(evidence) => Self::Stale(evidence),
-        }
-    }
-
     /// The record, if there is one.
     pub fn evidence(&self) -> Option<&'a Evidence> {
         match self {
@@ -97,10 +82,7 @@ impl Evidence {
         let recovered = matches!(self.verdict, Verdict::Recovered { .. });
         let name = self.subject.cause.as_deref();
         let issue = page.issue.as_ref();
-        let cause = issue.and_then(|issue| {
-            let mut causes = issue.causes.iter();
-            causes.find(|cause| Some(cause.name.as_str()) == name)
-        });
+        let cause = issue.and_then(|issue| issue.cause(name?));
         let of_all = issue
             .filter(|_| name.is_some())
             .into_iter()
@@ -115,25 +97,22 @@ impl Evidence {
 }
 
 impl Store {
-    /// How far `subject`, of `page`, is proved; `inputs` are the hashes as they are now, where they are
-    /// known.
+    /// How far `subject` of `page`, which may be a control experiment, is proved; `inputs` are the hashes
+    /// as they are now, where they are known.
     pub fn state(
         &self,
         page: &Page,
         subject: &Subject,
         inputs: Option<&BTreeMap<Subject, String>>,
     ) -> State<'_> {
-        State::of(self.last(subject), page, inputs)
-    }
-
-    /// The same of a control experiment.
-    pub fn control_state(
-        &self,
-        page: &Page,
-        subject: &Subject,
-        inputs: Option<&BTreeMap<Subject, String>>,
-    ) -> State<'_> {
-        State::of(self.control(subject), page, inputs)
+        match self.of_any_kind(subject) {
+            None => State::Unknown,
+            Some(evidence) if !evidence.verdict.is_good() => State::Failed(evidence),
+            Some(evidence) if evidence.freshness(page, inputs).is_fresh() => {
+                State::Verified(evidence)
+            }
+            Some(evidence) => State::Stale(evidence),
+        }
     }
 }
 

@@ -43,15 +43,14 @@ impl Store {
         self.records.get(subject)
     }
 
-    /// The last record of the control experiment `subject`.
-    pub fn control(&self, subject: &Subject) -> Option<&Evidence> {
-        self.controls.get(subject)
+    /// The last record about `subject`, be it a control experiment or not: no two share a subject.
+    pub(super) fn of_any_kind(&self, subject: &Subject) -> Option<&Evidence> {
+        self.last(subject).or_else(|| self.controls.get(subject))
     }
 
     /// A good record about `subject`, which may be a control experiment, whose inputs were the same.
     pub fn reusable(&self, subject: &Subject, inputs: &str) -> Option<&Evidence> {
-        self.last(subject)
-            .or_else(|| self.control(subject))
+        self.of_any_kind(subject)
             .filter(|evidence| evidence.inputs == inputs && evidence.verdict.is_good())
     }
 

@@ -323,6 +323,11 @@ fn front_matter(
 }
 
 impl Document {
+    /// Whether a directive of that name stands in it.
+    pub fn has_directive(&self, name: &str) -> bool {
+        self.directives.iter().any(|it| it.name == name)
+    }
+
     /// The heading with the least depth; the chapter's title.
     pub fn title(&self) -> Option<&Heading> {
         self.headings

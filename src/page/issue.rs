@@ -73,6 +73,11 @@ pub struct IssuePage {
 }
 
 impl IssuePage {
+    /// The cause of that name.
+    pub fn cause(&self, name: &str) -> Option<&Cause> {
+        self.causes.iter().find(|cause| cause.name == name)
+    }
+
     /// Every step of the page once.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         let causes = self

@@ -40,8 +40,7 @@ impl Probed {
             return Ok(probed);
         };
         let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
-        let mut session = Session::start(sandbox, home.path(), stop)?;
-        session.ready("book.toml")?;
+        let mut session = session(sandbox, home.path(), stop)?;
         match run(&mut session, command) {
             Ok(printed) => probed.version = first_line(&printed),
             Err(words) => probed.failure = Some(format!("`version`: {words}")),
@@ -56,25 +55,20 @@ impl Probed {
         (live, names): (&LiveConfig, &BTreeSet<&str>),
         stop: &Stop,
     ) -> Result<(), SandboxError> {
-        let mut session = None;
-        for name in names {
-            let service = live.services.get(*name);
-            let Some(command) = service.and_then(|it| it.version.as_deref()) else {
-                continue;
-            };
-            let session = match &mut session {
-                Some(session) => session,
-                none => {
-                    let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
-                    let mut own = Session::start(sandbox, home.path(), stop)?;
-                    own.ready("book.toml")?;
-                    none.insert(own)
-                }
-            };
-            match run(session, command) {
+        let asked: Vec<(&str, &str)> = names
+            .iter()
+            .filter_map(|name| Some((*name, live.services.get(*name)?.version.as_deref()?)))
+            .collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let home = tempfile::tempdir().map_err(SandboxError::Spawn)?;
+        let mut session = session(sandbox, home.path(), stop)?;
+        for (name, command) in asked {
+            match run(&mut session, command) {
                 Ok(printed) => {
                     let version = first_line(&printed).unwrap_or_default();
-                    self.services.insert((*name).to_owned(), version);
+                    self.services.insert(name.to_owned(), version);
                 }
                 Err(words) => {
                     self.failure = Some(format!("`version` of the service `{name}`: {words}"));
@@ -112,6 +106,17 @@ impl Probed {
     }
 }
 
+/// A session in a sandbox of its own, without the instance.
+fn session<'a>(
+    sandbox: &Sandbox,
+    home: &Path,
+    stop: &'a Stop,
+) -> Result<Session<'a>, SandboxError> {
+    let mut session = Session::start(sandbox, home, stop)?;
+    session.ready("book.toml")?;
+    Ok(session)
+}
+
 fn first_line(printed: &str) -> Option<String> {
     printed.lines().next().map(|line| line.trim().to_owned())
 }
@@ -123,9 +128,7 @@ fn started<'a>(
     home: &Path,
     stop: &'a Stop,
 ) -> Result<Option<Recorder<'a>>, SandboxError> {
-    let mut session = Session::start(sandbox, home, stop)?;
-    session.ready("book.toml")?;
-    let mut recorder = Recorder::new(session, false);
+    let mut recorder = Recorder::new(session(sandbox, home, stop)?, false);
     let ready = start(Some(instance), &mut recorder).is_ok();
     Ok(ready.then_some(recorder))
 }

@@ -100,11 +100,8 @@ pub(super) fn alerts(own: &Page, view: &View<'_>) -> String {
 
 /// The address of an alert's row from the page `from`; `None` where no page lists it.
 pub(super) fn address_of_row(from: &Page, alert: &str, view: &View<'_>) -> Option<String> {
-    let lists = |page: &&Page| {
-        let directives = &page.document.directives;
-        directives.iter().any(|it| it.name == "alerts")
-    };
-    let page = view.pages.iter().find(lists)?;
+    let mut pages = view.pages.iter();
+    let page = pages.find(|page| page.document.has_directive("alerts"))?;
     let has_row = view.alerting().alerts().any(|rule| rule.name == alert);
     has_row.then(|| address(from, &page.html_path(), Some(&encoded(&row_id(alert)))))
 }

@@ -14,10 +14,13 @@ pub(super) struct Experiment<'a> {
     /// The cause whose resolution was done instead; `None` where nothing was done.
     other: Option<&'a str>,
     /// CSS class.
-    pub(super) class: &'static str,
+    class: &'static str,
     /// How it ended, and whether that still holds.
-    pub(super) state: String,
+    state: String,
     record: Option<Record<'a>>,
+    /// It came out as it must, with the book as it is now.
+    #[serde(skip)]
+    pub(super) holds: bool,
     /// Why the other resolution removes the fault too, as the page says.
     why: Option<&'a str>,
 }
@@ -70,7 +73,7 @@ fn why<'a>(other: &'a Cause, cause: &Cause) -> Option<&'a str> {
 }
 
 fn experiment<'a>(page: &Page, subject: &Subject, view: &View<'a>) -> Experiment<'a> {
-    let state = view.store.control_state(page, subject, view.inputs);
+    let state = view.store.state(page, subject, view.inputs);
     let (class, word) = match &state {
         State::Verified(evidence) => ("rb-good", word(evidence)),
         State::Stale(evidence) => ("rb-stale", format!("{}, changed since", word(evidence))),
@@ -84,6 +87,7 @@ fn experiment<'a>(page: &Page, subject: &Subject, view: &View<'a>) -> Experiment
         other: None,
         class,
         state: word,
+        holds: matches!(state, State::Verified(_)),
         record: state.evidence().map(|evidence| Record {
             when: when(evidence),
             day: evidence.finished_at.split('T').next().unwrap_or_default(),

@@ -109,7 +109,7 @@ fn href(own: &Page, reference: &Reference, records: &Records<'_>) -> Option<Stri
         }
         _ => return None,
     };
-    let shows = |page: &&&Page| page.document.directives.iter().any(|it| it.name == wants);
-    let page = records.pages.iter().find(shows)?;
+    let mut pages = records.pages.iter();
+    let page = pages.find(|page| page.document.has_directive(wants))?;
     Some(address(own, &page.html_path(), None))
 }

@@ -110,10 +110,7 @@ pub(super) fn drills(own: &Page, view: &View<'_>) -> String {
         .map(|(page, issue, cause)| row(own, (page, issue), cause, view))
         .collect();
     let overview = Overview {
-        controlled: rows
-            .iter()
-            .filter(|row| row.control.class == "rb-good")
-            .count(),
+        controlled: rows.iter().filter(|row| row.control.holds).count(),
         recovered: speeds().count(),
         drills: causes().count(),
         within: causes().filter(is_within).count(),
@@ -239,7 +236,7 @@ fn row<'a>(
     let control = experiments.next().expect("it is left alone first");
     let others: Vec<_> = experiments.collect();
     Row {
-        others_hold: others.iter().filter(|it| it.class == "rb-good").count(),
+        others_hold: others.iter().filter(|it| it.holds).count(),
         others: others.len(),
         others_on_record: others.iter().any(Experiment::is_on_record),
         control,

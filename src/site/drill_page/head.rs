@@ -1,6 +1,6 @@
 //! The head of a transcript: what was played, how it ended, and how far that still holds.
 
-use super::page::name;
+use super::page::{issue_and_cause, name};
 use crate::evidence::{Evidence, Freshness, LiveRecord, Remark, Verdict};
 use crate::page::{Cause, Page};
 use crate::site::evidence_view::when;
@@ -35,8 +35,7 @@ pub(super) struct Head<'a> {
 
 impl<'a> Head<'a> {
     pub(super) fn of(evidence: &'a Evidence, page: &'a Page, path: &Path, view: &View<'a>) -> Self {
-        let mut causes = page.issue.iter().flat_map(|issue| &issue.causes);
-        let cause = causes.find(|cause| Some(&cause.name) == evidence.subject.cause.as_ref());
+        let cause = issue_and_cause(page, &evidence.subject).map(|(_, cause)| cause);
         let fresh = evidence.freshness(page, view.inputs);
         let kind = if cause.is_some() { "Drill" } else { "Doc test" };
         let href = relative(path, &page.html_path());

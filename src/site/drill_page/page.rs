@@ -153,20 +153,19 @@ fn shown<'a>(
     }
 }
 
-fn issue_and_cause<'a>(page: &'a Page, subject: &Subject) -> Option<(&'a IssuePage, &'a Cause)> {
+/// The issue and the cause of a drill, where the page still has them.
+pub(super) fn issue_and_cause<'a>(
+    page: &'a Page,
+    subject: &Subject,
+) -> Option<(&'a IssuePage, &'a Cause)> {
     let issue = page.issue.as_ref()?;
-    let mut causes = issue.causes.iter();
-    let cause = causes.find(|cause| Some(&cause.name) == subject.cause.as_ref())?;
-    Some((issue, cause))
+    Some((issue, issue.cause(subject.cause.as_deref()?)?))
 }
 
 /// The chapter that lists all drills.
 pub(super) fn drills_page<'a>(view: &View<'a>) -> Option<&'a Page> {
-    let lists = |page: &&Page| {
-        let directives = &page.document.directives;
-        directives.iter().any(|it| it.name == "drills")
-    };
-    view.pages.iter().find(lists)
+    let mut pages = view.pages.iter();
+    pages.find(|page| page.document.has_directive("drills"))
 }
 
 fn times(

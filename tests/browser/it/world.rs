@@ -7,7 +7,7 @@ use crate::tab::Tab;
 use anyhow::Result;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use tokio::runtime::Runtime;
 
 /// A test: it has a tab of its own.
@@ -22,7 +22,6 @@ pub(crate) struct World {
     runtime: Runtime,
     /// Those that no test uses now.
     idle: Mutex<Vec<Chromium>>,
-    freed: Condvar,
     /// Held by one test that measures, or by all others.
     quiet: RwLock<()>,
     /// The book as built.
@@ -46,7 +45,6 @@ impl World {
         Self {
             runtime,
             idle: Mutex::new(idle),
-            freed: Condvar::new(),
             quiet: RwLock::new(()),
             site,
             server,
@@ -84,15 +82,8 @@ impl World {
 
     fn lend(&self) -> Chromium {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(browser) = idle.pop() {
-                return browser;
-            }
-            idle = self
-                .freed
-                .wait(idle)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        idle.pop()
+            .expect("no more tests run at a time than there are browsers")
     }
 
     /// Keeps what was measured, to be told at the end.
@@ -123,6 +114,5 @@ impl Drop for Lent<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         idle.extend(self.browser.take());
-        self.world.freed.notify_one();
     }
 }
