@@ -25,8 +25,6 @@ pub struct Alert {
     pub runbook_url: Option<RunbookUrl>,
     /// The rule as it stands in the sequence of its group, perhaps an alias.
     pub(super) rule: NodeId,
-    /// The way to the rule in [`Tree::facts`].
-    pub(super) way: String,
     /// Whether the rule, or what holds it, is used in a second place.
     pub(super) is_shared: bool,
 }
@@ -123,22 +121,42 @@ impl RuleFile {
     }
 }
 
-/// What an edit of a file can change: its tree and its alerts, and whether a key stands twice.
-/// Values are not judged: where they are those of a file that loads, so is their verdict.
-pub(super) fn reread(old: &RuleFile, text: String) -> Option<(Tree, Vec<Alert>)> {
-    let file = SourceFile::new(old.file.path(), text);
-    let tree = Tree::parse(file.text()).ok()?;
-    if tree.has_duplicate_keys() {
-        return None;
+/// A rule file after an edit: what the edit can change of it. Values are not judged: where they are
+/// those of a file that loads, so is their verdict.
+pub(super) struct Reread<'a> {
+    file: Arc<SourceFile>,
+    pub(super) tree: Tree,
+    annotation: &'a str,
+}
+
+impl<'a> Reread<'a> {
+    /// Reads the new text; none where it is no YAML, or a key stands twice.
+    pub(super) fn of(old: &'a RuleFile, text: String) -> Option<Self> {
+        let file = SourceFile::new(old.file.path(), text);
+        let tree = Tree::parse(file.text()).ok()?;
+        let is_clear = tree.duplicate_keys().next().is_none();
+        is_clear.then_some(Self {
+            file,
+            tree,
+            annotation: &old.annotation,
+        })
     }
-    let alerts = alerts(&file, &tree, &sections(&tree), &old.annotation);
-    Some((tree, alerts))
+
+    /// Its text, where all is as it should be.
+    pub(super) fn into_text(self) -> String {
+        self.file.text().to_owned()
+    }
+
+    /// Its alerting rules in their order.
+    pub(super) fn alerts(&self) -> Vec<Alert> {
+        let sections = sections(&self.tree);
+        alerts(&self.file, &self.tree, &sections, self.annotation)
+    }
 }
 
 /// A rule of a file, alerting or recording.
 pub(super) struct Rule {
     pub(super) id: NodeId,
-    way: String,
     is_shared: bool,
 }
 
@@ -152,21 +170,19 @@ pub(super) fn rules(tree: &Tree, sections: &[Section]) -> Vec<Rule> {
         let shared = section.is_shared
             || tree.is_shared(groups)
             || tree.own(section.owner, "groups").is_none();
-        for (at_group, group) in tree.items(groups).unwrap_or_default().iter().enumerate() {
+        for group in tree.items(groups).unwrap_or_default() {
             let Some(sequence) = tree.get(*group, "rules") else {
                 continue;
             };
             let shared = shared || tree.is_shared(*group) || tree.is_shared(sequence);
             let shared = shared || tree.own(*group, "rules").is_none();
-            for (at_rule, rule) in tree.items(sequence).unwrap_or_default().iter().enumerate() {
+            for rule in tree.items(sequence).unwrap_or_default() {
                 // Aliases of aliases can name more rules than any machine holds.
                 if rules.len() >= MOST_RULES {
                     return rules;
                 }
-                let way = &section.way;
                 rules.push(Rule {
                     id: *rule,
-                    way: format!("{way}/groups/{at_group}/rules/{at_rule}"),
                     is_shared: shared || tree.is_shared(*rule),
                 });
             }
@@ -199,7 +215,6 @@ fn alerts(
             rule_span: tree.node(rule.id).span.clone(),
             runbook_url: runbook_url(file, tree, rule.id, annotation),
             rule: rule.id,
-            way: rule.way,
             is_shared: rule.is_shared,
         });
     }

@@ -3,7 +3,7 @@
 //! Text is spliced at places that the parser gave, then read again: what is not provably the
 //! intended change is refused.
 
-use super::proof::{apply, proven};
+use super::proof::{prove, proven};
 use super::template;
 use super::yaml::{Kind, NodeId, Tree};
 use super::{Alert, FileEdit, FirstChange, RuleFile};
@@ -83,21 +83,28 @@ pub(super) fn edit(file: &RuleFile, wanted: &[Wanted<'_>]) -> (Option<FileEdit>,
             Err(refusal) => findings.push(refusal.finding(file, one.alert)),
         }
     }
-    let mut refused = Vec::new();
-    let kept = proven(file, planned, &mut refused);
-    let unproven = Refusal::new(UNPROVEN);
-    findings.extend(refused.iter().map(|one| unproven.finding(file, one.alert)));
-    let Some(first) = kept.first().filter(|_| findings.is_empty()) else {
+    let Some(first) = planned.first().map(|one| one.wanted.alert) else {
         return (None, findings);
     };
+    let n_changed = planned.len();
+    let Some(new_text) = prove(file, &planned) else {
+        let mut refused = Vec::new();
+        proven(file, planned, &mut refused);
+        let unproven = Refusal::new(UNPROVEN);
+        findings.extend(refused.iter().map(|one| unproven.finding(file, one.alert)));
+        return (None, findings);
+    };
+    if !findings.is_empty() {
+        return (None, findings);
+    }
     let edit = FileEdit {
         file: file.file.clone(),
-        new_text: apply(file.file.text(), &kept),
-        n_changed: kept.len(),
+        new_text,
+        n_changed,
         annotation: file.annotation.clone(),
         first: FirstChange {
-            alert: first.wanted.alert.name.clone(),
-            place: place_of(first.wanted.alert),
+            alert: first.name.clone(),
+            place: place_of(first),
         },
     };
     (Some(edit), findings)

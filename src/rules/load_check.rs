@@ -11,7 +11,10 @@ use super::{document, promql};
 use crate::finding::Finding;
 use crate::source::{Place, SourceFile};
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 const RULE_KEYS: &[&str] = &[
     "record",
@@ -22,6 +25,8 @@ const RULE_KEYS: &[&str] = &[
     "labels",
     "annotations",
 ];
+/// Not worth a thread.
+const FEW_RULES: usize = 500;
 const HELP: &str = "correct it, then see `promtool check rules`";
 
 /// A syntax error as a finding.
@@ -68,13 +73,7 @@ pub(super) fn check(
     sections: &[Section],
     dialect: Dialect,
 ) -> Vec<Finding> {
-    let mut check = LoadCheck {
-        file,
-        tree,
-        dialect,
-        findings: Vec::new(),
-        n_visited: 0,
-    };
+    let mut check = LoadCheck::new(file, tree, dialect);
     check.version();
     check.escapes();
     check.duplicate_keys();
@@ -82,6 +81,7 @@ pub(super) fn check(
     for section in sections {
         check.section(section);
     }
+    check.all_rules();
     check.count(document::rules(tree, sections).len(), sections);
     check.findings
 }
@@ -91,16 +91,36 @@ struct LoadCheck<'a> {
     tree: &'a Tree,
     dialect: Dialect,
     findings: Vec<Finding>,
-    n_visited: usize,
+    /// Every rule of every group, not more than [`document::MOST_RULES`].
+    rules: Vec<NodeId>,
 }
 
 impl<'a> LoadCheck<'a> {
+    fn new(file: &'a Arc<SourceFile>, tree: &'a Tree, dialect: Dialect) -> Self {
+        Self {
+            file,
+            tree,
+            dialect,
+            findings: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+
     fn add(&mut self, node: NodeId, title: impl Into<String>, help: impl Into<String>) {
         let place = Place::new(self.file, self.tree.node(node).span.clone());
         let finding = Finding::error("rule-file-invalid", place, title)
             .note(format!("{} would not load this file", self.dialect.name()))
             .help(help);
         self.findings.push(finding);
+    }
+
+    /// What may stand once only: the finding names both.
+    fn add_second(&mut self, first: NodeId, node: NodeId, title: String, help: &str) {
+        let first = Place::new(self.file, self.tree.node(first).span.clone());
+        self.add(node, title, help);
+        if let Some(finding) = self.findings.pop() {
+            self.findings.push(finding.related(first, "first here"));
+        }
     }
 
     fn no_rules(&mut self, place: Place) {
@@ -187,24 +207,10 @@ impl<'a> LoadCheck<'a> {
     }
 
     fn duplicate_keys(&mut self) {
-        for pairs in self.tree.mappings() {
-            let mut seen = BTreeMap::new();
-            for (key, _) in pairs {
-                let Some(name) = self.tree.scalar(*key) else {
-                    continue;
-                };
-                if let Some(first) = seen.insert(name, *key) {
-                    let first = Place::new(self.file, self.tree.node(first).span.clone());
-                    self.add(
-                        *key,
-                        format!("the key `{name}` stands here twice"),
-                        "keep one of the two",
-                    );
-                    if let Some(finding) = self.findings.pop() {
-                        self.findings.push(finding.related(first, "first here"));
-                    }
-                }
-            }
+        for (first, key) in self.tree.duplicate_keys() {
+            let name = self.tree.scalar(key).unwrap_or_default();
+            let title = format!("the key `{name}` stands here twice");
+            self.add_second(first, key, title, "keep one of the two");
         }
     }
 
@@ -244,12 +250,9 @@ impl<'a> LoadCheck<'a> {
         let Some(first) = names.insert(name, field.value) else {
             return;
         };
-        let first = Place::new(self.file, self.tree.node(first).span.clone());
         let title = format!("the group `{name}` stands here twice");
-        self.add(field.value, title, "give each group of a file its own name");
-        if let Some(finding) = self.findings.pop() {
-            self.findings.push(finding.related(first, "first here"));
-        }
+        let help = "give each group of a file its own name";
+        self.add_second(first, field.value, title, help);
     }
 
     fn group(&mut self, group: NodeId, shape: Shape, names: &mut BTreeMap<&'a str, NodeId>) {
@@ -266,16 +269,36 @@ impl<'a> LoadCheck<'a> {
                 "partial_response_strategy" => self.strategy(field),
                 "source_tenants" | "remote_write" => drop(self.sequence(field)),
                 "rules" => {
-                    for rule in self.sequence(field) {
-                        self.n_visited += 1;
-                        if self.n_visited > document::MOST_RULES {
-                            return;
-                        }
-                        self.rule(*rule);
-                    }
+                    let room = document::MOST_RULES - self.rules.len();
+                    let rules = self.sequence(field).iter().take(room);
+                    self.rules.extend(rules);
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Expressions and templates take the longest, and no rule concerns another.
+    fn all_rules(&mut self) {
+        let n_processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = self.rules.len().div_ceil(n_processors).max(FEW_RULES);
+        let found = thread::scope(|scope| {
+            let shares = self.rules.chunks(share).map(|rules| {
+                let mut check = Self::new(self.file, self.tree, self.dialect);
+                scope.spawn(move || {
+                    for rule in rules {
+                        check.rule(*rule);
+                    }
+                    check.findings
+                })
+            });
+            let shares: Vec<_> = shares.collect();
+            let found = shares.into_iter().map(thread::ScopedJoinHandle::join);
+            found.collect::<Vec<_>>()
+        });
+        for findings in found {
+            let findings = findings.unwrap_or_else(|panic| resume_unwind(panic));
+            self.findings.extend(findings);
         }
     }
 

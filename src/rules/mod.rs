@@ -4,12 +4,12 @@
 mod dialect;
 mod document;
 mod edit;
-mod facts;
 mod load_check;
 mod matching;
 mod promql;
 mod proof;
 mod query;
+mod same;
 mod scale;
 mod sections;
 mod sight;

@@ -1,10 +1,9 @@
 //! Proof of an edit: read the new text again, and compare all that it says with the old.
 
-use super::document::reread;
+use super::document::Reread;
 use super::edit::{Planned, Splice, Wanted};
-use super::facts::Fact;
+use super::same::Comparison;
 use super::{Alert, RuleFile};
-use std::collections::{HashMap, HashSet};
 use std::thread;
 
 /// After so many rules that cannot be edited, others are refused along with their neighbours.
@@ -16,7 +15,7 @@ pub(super) fn proven<'a>(
     planned: Vec<Planned<'a>>,
     refused: &mut Vec<Wanted<'a>>,
 ) -> Vec<Planned<'a>> {
-    if planned.is_empty() || is_proven(file, &planned) {
+    if planned.is_empty() || prove(file, &planned).is_some() {
         return planned;
     }
     // Each proof reads the whole file, so a file that is all odd is not taken apart to the end.
@@ -29,92 +28,49 @@ pub(super) fn proven<'a>(
     let mut kept = proven(file, left, refused);
     kept.extend(proven(file, right, refused));
     // Two halves that are each good may still clash; then neither is written.
-    if !kept.is_empty() && !is_proven(file, &kept) {
+    if !kept.is_empty() && prove(file, &kept).is_none() {
         refused.extend(kept.drain(..).map(|one| one.wanted));
     }
     kept
 }
 
-/// Whether the new text holds the old data and these links, and would not be edited again.
-fn is_proven(file: &RuleFile, planned: &[Planned<'_>]) -> bool {
-    let text = apply(file.file.text(), planned);
-    // What the old text says does not wait for the new one to be read.
-    let (before, new) = thread::scope(|scope| {
-        let before = scope.spawn(|| file.tree.facts());
-        let new = reread(file, text).map(|(tree, alerts)| (tree.facts(), alerts));
-        (before.join(), new)
-    });
-    let (Ok(before), Some((after, alerts))) = (before, new) else {
-        return false;
+/// The new text; none where it does not hold the old data and these links, or would be edited again.
+pub(super) fn prove(file: &RuleFile, planned: &[Planned<'_>]) -> Option<String> {
+    let new = Reread::of(file, apply(file.file.text(), planned))?;
+    let planned_links = planned
+        .iter()
+        .map(|one| (one.wanted.alert.rule, one.wanted.url));
+    let comparison = Comparison {
+        old: &file.tree,
+        new: &new.tree,
+        annotation: &file.annotation,
+        planned: planned_links.collect(),
     };
-    let planned_links = PlannedLinks::of(file, planned);
-    alerts.len() == file.alerts.len()
-        && planned_links.said_by(&after)
-        && planned_links
-            .others(&before)
-            .eq(planned_links.others(&after))
-        && links_are_as_planned(file, &alerts, planned)
+    let is_proven = thread::scope(|scope| {
+        let alerts = scope.spawn(|| links_are_as_planned(file, &new.alerts(), planned));
+        comparison.holds() && alerts.join().unwrap_or(false)
+    });
+    is_proven.then(|| new.into_text())
 }
 
-/// Where a text may differ from the old one, and what must stand there.
-struct PlannedLinks<'a> {
-    /// The way to a link, and the link; none if it is taken out.
-    links: HashMap<String, Option<&'a str>>,
-    /// The ways to the annotations around them.
-    annotations: HashSet<String>,
-}
-
-impl<'a> PlannedLinks<'a> {
-    fn of(file: &RuleFile, planned: &[Planned<'a>]) -> Self {
-        let ways = planned.iter().map(|one| {
-            let annotations = format!("{}/annotations", one.wanted.alert.way);
-            let link = format!("{annotations}/{}", file.annotation);
-            (annotations, (link, one.wanted.url))
-        });
-        let (annotations, links) = ways.unzip();
-        Self { links, annotations }
-    }
-
-    /// Whether each link that is wanted stands there once, as text, and none that is not.
-    fn said_by(&self, facts: &[Fact]) -> bool {
-        let said: Vec<Option<&str>> = facts
-            .iter()
-            .filter_map(|(way, fact)| self.links.get(way).map(|url| (url, fact)))
-            .map(|(url, fact)| {
-                url.filter(|url| {
-                    fact.split_once(" text ")
-                        .is_some_and(|(_, said)| said == *url)
-                })
-            })
-            .collect();
-        said.iter().all(Option::is_some) && said.len() == self.links.values().flatten().count()
-    }
-
-    /// All that no plan speaks of. Annotations that were nothing, or empty, are something now; or
-    /// the other way round.
-    fn others<'b>(&'b self, facts: &'b [Fact]) -> impl Iterator<Item = &'b Fact> {
-        facts.iter().filter(|(way, fact)| {
-            let is_empty = fact == "~" || fact == "{}";
-            !(self.links.contains_key(way) || is_empty && self.annotations.contains(way))
-        })
-    }
-}
-
+/// Whether the same alerts stand there, each with its planned link or the one that it had.
 fn links_are_as_planned(old: &RuleFile, new: &[Alert], planned: &[Planned<'_>]) -> bool {
     let mut planned = planned.iter().peekable();
-    old.alerts.iter().zip(new).all(|(old, new)| {
-        let is_planned = planned.next_if(|one| one.wanted.alert.way == old.way);
+    let mut pairs = old.alerts.iter().zip(new);
+    let are_right = pairs.all(|(old, new)| {
+        let is_planned = planned.next_if(|one| std::ptr::eq(one.wanted.alert, old));
         let is = new.runbook_url.as_ref().map(|url| url.value.as_str());
         let should = match is_planned {
             Some(one) => one.wanted.url,
             None => old.runbook_url.as_ref().map(|url| url.value.as_str()),
         };
         old.name == new.name && is == should
-    })
+    });
+    are_right && old.alerts.len() == new.len()
 }
 
 /// The text with all changes made.
-pub(super) fn apply(text: &str, planned: &[Planned<'_>]) -> String {
+fn apply(text: &str, planned: &[Planned<'_>]) -> String {
     let mut splices: Vec<&Splice> = planned.iter().map(|one| &one.splice).collect();
     splices.sort_by_key(|splice| splice.span.start);
     let mut new = String::with_capacity(text.len() + 80 * splices.len());

@@ -16,8 +16,6 @@ pub(super) enum Shape {
 pub(super) struct Section {
     /// The mapping.
     pub(super) owner: NodeId,
-    /// The way to it in [`Tree::facts`].
-    pub(super) way: String,
     /// The number of its document.
     pub(super) document: usize,
     pub(super) shape: Shape,
@@ -39,13 +37,11 @@ pub(super) fn sections(tree: &Tree) -> Vec<Section> {
     };
     for (number, document) in tree.documents.iter().enumerate() {
         finder.document = number;
-        let way = Tree::way_of_document(number);
         if finder.kind(document.root).is_some() {
-            finder.resource(document.root, &way, false, 0);
+            finder.resource(document.root, false, 0);
         } else if number == 0 || !tree.is_null(document.root) {
             finder.found.push(Section {
                 owner: document.root,
-                way,
                 document: number,
                 shape: Shape::File,
                 is_loki: false,
@@ -72,7 +68,7 @@ impl<'a> Finder<'a> {
         self.tree.scalar(kind)
     }
 
-    fn resource(&mut self, id: NodeId, way: &str, is_shared: bool, depth: usize) {
+    fn resource(&mut self, id: NodeId, is_shared: bool, depth: usize) {
         let is_shared = is_shared || self.tree.is_shared(id);
         let kind = self.kind(id).unwrap_or_default();
         match kind {
@@ -82,7 +78,6 @@ impl<'a> Finder<'a> {
                 let owner = spec.unwrap_or(id);
                 self.found.push(Section {
                     owner,
-                    way: spec.map_or_else(|| way.to_owned(), |_| format!("{way}/spec")),
                     document: self.document,
                     shape: Shape::Resource,
                     is_loki: kind != "PrometheusRule",
@@ -96,15 +91,8 @@ impl<'a> Finder<'a> {
                     return;
                 };
                 let is_shared = is_shared || self.tree.is_shared(items);
-                for (number, item) in self
-                    .tree
-                    .items(items)
-                    .unwrap_or_default()
-                    .iter()
-                    .enumerate()
-                {
-                    let way = format!("{way}/items/{number}");
-                    self.resource(*item, &way, is_shared, depth + 1);
+                for item in self.tree.items(items).unwrap_or_default() {
+                    self.resource(*item, is_shared, depth + 1);
                 }
             }
             _ => {}

@@ -3,11 +3,12 @@
 //! Everything is as written: aliases and merge keys are followed only by those who ask.
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StructureStyle};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 /// A node's number in its [`Tree`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(usize);
 
 /// What a node is.
@@ -152,7 +153,7 @@ impl Tree {
     /// The fields of a mapping as a reader sees them: merge keys followed, own keys before them.
     pub(super) fn fields(&self, id: NodeId) -> Vec<Field<'_>> {
         let mut fields = Vec::new();
-        let mut names = BTreeSet::new();
+        let mut seen = Seen::default();
         // Aliases may make a circle, or name one mapping a billion times; once is enough.
         let mut merged = BTreeSet::new();
         let mut waiting = VecDeque::from([id]);
@@ -167,7 +168,9 @@ impl Tree {
                         Some(items) => next.extend_from_slice(items),
                         None => next.push(value),
                     },
-                    Some(name) if names.insert(name) => fields.push(Field { name, key, value }),
+                    Some(name) if seen.earlier(name, key).is_none() => {
+                        fields.push(Field { name, key, value });
+                    }
                     _ => {}
                 }
             }
@@ -181,10 +184,14 @@ impl Tree {
 
     /// The value of a field, merge keys followed.
     pub(super) fn get(&self, id: NodeId, name: &str) -> Option<NodeId> {
-        self.fields(id)
-            .into_iter()
-            .find(|field| field.name == name)
-            .map(|field| field.value)
+        let pairs = self.pairs(id)?;
+        if pairs.iter().any(|(key, _)| self.is_merge_key(*key)) {
+            let mut fields = self.fields(id).into_iter();
+            return fields
+                .find(|field| field.name == name)
+                .map(|field| field.value);
+        }
+        self.own(id, name).map(|(_, value)| value)
     }
 
     /// The key and value that stand in the mapping itself.
@@ -200,12 +207,14 @@ impl Tree {
         matches!(&self.node(key).kind, Kind::Scalar { value, style: ScalarStyle::Plain } if value == "<<")
     }
 
-    /// Whether a key stands twice in one mapping.
-    pub(super) fn has_duplicate_keys(&self) -> bool {
-        self.mappings().any(|pairs| {
-            let mut seen = BTreeSet::new();
-            let names = pairs.iter().filter_map(|(key, _)| self.scalar(*key));
-            names.into_iter().any(|name| !seen.insert(name))
+    /// Each key that stands in its mapping already, after the one that came first.
+    pub(super) fn duplicate_keys(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
+        self.mappings().flat_map(move |pairs| {
+            let mut seen = Seen::default();
+            pairs.iter().filter_map(move |(key, _)| {
+                let first = seen.earlier(self.scalar(*key)?, *key)?;
+                Some((first, *key))
+            })
         })
     }
 
@@ -232,6 +241,36 @@ impl Tree {
             Kind::Mapping { pairs, .. } => Some(pairs.as_slice()),
             _ => None,
         })
+    }
+}
+
+/// Keys of one mapping by their names.
+#[derive(Default)]
+struct Seen<'a> {
+    few: Vec<(&'a str, NodeId)>,
+    more: BTreeMap<&'a str, NodeId>,
+}
+
+impl<'a> Seen<'a> {
+    /// Rules and annotations have no more keys than are faster compared than sorted.
+    const FEW: usize = 12;
+
+    /// The key of this name that came before; none makes this one the first.
+    fn earlier(&mut self, name: &'a str, key: NodeId) -> Option<NodeId> {
+        if let Some((_, first)) = self.few.iter().find(|(one, _)| *one == name) {
+            return Some(*first);
+        }
+        if self.few.len() < Self::FEW {
+            self.few.push((name, key));
+            return None;
+        }
+        match self.more.entry(name) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(key);
+                None
+            }
+        }
     }
 }
 
