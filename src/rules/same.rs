@@ -217,7 +217,7 @@ mod tests {
             ("a: [1]\nb: &b {c: ~}\nd: *b\n---\ne: f\n", "item"),
             ("b: &b {c: ~}\na: [1, 'x']\nd: *b\n---\ne: f\n", "order"),
             (
-                "a: [1, 'x']\nb: &b {c: }\nd: *b\n---\n{e: !!str f}\n",
+                "a: [1, 'x']\nb: &b {c: ~}\nd: *b\n---\n{e: !!str f}\n",
                 "tag",
             ),
         ] {
