@@ -100,7 +100,7 @@ fn the_engram_book_holds() {
     let (drills, tests) = (numbers(" drills recovered"), numbers(" doc tests passed"));
     assert_eq!(numbers(" from evidence"), [drills[1] + tests[1]]);
     assert_eq!(drills[0], drills[1]);
-    ran.says("13/13 live, from alert to all-clear")
+    ran.says("14/14 live, from alert to all-clear")
         .says("longest click path 2")
         .says("alerts linked");
 }
