@@ -61,7 +61,8 @@ fn remove(
     let (edits, more) = rules::plan_removal(files, policy);
     findings.extend(more);
     let n_removed = apply(args, &edits, &mut findings, output)?;
-    Ok((findings, format!("{n_removed} links removed")))
+    let links = if n_removed == 1 { "link" } else { "links" };
+    Ok((findings, format!("{n_removed} {links} removed")))
 }
 
 /// Writes each file, whole or not at all; with `--locked` tells what would be written. How many

@@ -30,7 +30,7 @@ fn link(alerts: &str, keys: &str) -> String {
     let line = text.lines().last().unwrap().trim().to_owned();
     book.run(&["alerts", "--remove"])
         .status(0)
-        .says("1 links removed");
+        .says("1 link removed");
     assert_eq!(book.read("rules/a.yml"), RULE);
     line
 }

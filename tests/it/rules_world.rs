@@ -253,6 +253,6 @@ fn files_that_are_not_safe_are_left_alone_and_others_go_on() {
         .says("rules/refused-helm.yml:11: `Down`: its link is neither judged nor written");
     book.run(&["alerts", "--remove"])
         .status(1)
-        .says("1 links removed");
+        .says("1 link removed");
     assert_eq!(book.read("rules/good.yml"), good);
 }
