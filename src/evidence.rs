@@ -4,6 +4,7 @@
 
 mod live;
 mod log;
+mod past;
 mod remark;
 mod state;
 mod store;
@@ -11,6 +12,7 @@ mod walk;
 
 pub use live::LiveRecord;
 pub use log::{Log, LogLine};
+pub use past::{Before, PastRun};
 pub use remark::Remark;
 pub use state::{Freshness, State};
 pub use store::{Store, StoreError};
@@ -148,6 +150,14 @@ impl Verdict {
                 | Self::StepNeeded { .. }
                 | Self::NotNeededAsSaid
         )
+    }
+
+    /// Milliseconds from the start of *Resolution* until *Verification* passed; `None` of all else.
+    pub fn recovery(&self) -> Option<u64> {
+        match self {
+            Self::Recovered { ms } => Some(*ms),
+            _ => None,
+        }
     }
 
     /// The stable kebab-case name.
@@ -313,6 +323,9 @@ pub struct Evidence {
     pub remarks: Vec<Remark>,
     /// Milliseconds from sandbox to sandbox.
     pub total_ms: u64,
+    /// Runs before this one, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<PastRun>,
 }
 
 impl Evidence {

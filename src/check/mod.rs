@@ -12,6 +12,7 @@ mod metrics;
 mod names;
 mod profile;
 mod runbook_urls;
+mod slower;
 mod trees;
 mod waivers;
 
@@ -26,6 +27,7 @@ pub use metrics::metrics;
 pub use names::{EXPLAINED, NAMES};
 pub use profile::not_judged;
 pub use runbook_urls::runbook_urls;
+pub use slower::slower;
 pub use trees::{escalation_target, walks_astray};
 
 use crate::acceptance::Results;

@@ -105,6 +105,10 @@ pub const EXPLAINED: &[(&[&str], &str)] = &[
         "the trees lead to the right issue in less than 90 % of the drills",
     ),
     (
+        &["recovery-slower"],
+        "a recovery that took at least twice as long as each of three or more before, and two seconds longer; a warning",
+    ),
+    (
         &["symptom-index", "symptom-without-anchor", "too-many-clicks"],
         "the click matrix",
     ),

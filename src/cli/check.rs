@@ -57,5 +57,6 @@ pub(super) fn on_record(opened: &Opened, store: &Store) -> Vec<Finding> {
     findings.extend(more);
     findings.extend(check::metrics(&alerting, config, store, &plan.jobs));
     findings.extend(check::drift(&alerting, pages, config));
+    findings.extend(check::slower(pages, store));
     findings
 }

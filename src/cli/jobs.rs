@@ -5,7 +5,7 @@ use super::execute::Executed;
 use super::open::Opened;
 use super::output::Output;
 use super::{CliError, Exit, finish, write_reports};
-use crate::evidence::{Evidence, Store, Verdict};
+use crate::evidence::{Evidence, Store};
 use crate::page::{Cause, IssuePage};
 use crate::plan::Job;
 use crate::report::Summary;
@@ -36,10 +36,8 @@ pub(super) fn recoveries(store: &Store) -> impl Fn(&IssuePage, &Cause) -> Durati
             let subject = &evidence.subject;
             subject.issue == Some(issue.number) && subject.cause.as_ref() == Some(&cause.name)
         });
-        match own.map(|evidence| &evidence.verdict) {
-            Some(Verdict::Recovered { ms }) => Duration::from_millis(*ms),
-            _ => issue.resolve_within,
-        }
+        let known = own.and_then(|evidence| evidence.verdict.recovery());
+        known.map_or(issue.resolve_within, Duration::from_millis)
     }
 }
 

@@ -59,8 +59,11 @@ impl Store {
         self.records.values()
     }
 
-    /// Keeps a record, on disk and here.
-    pub fn keep(&mut self, evidence: Evidence) -> Result<(), StoreError> {
+    /// Keeps a record, on disk and here. The one that it replaces becomes a run of the past.
+    pub fn keep(&mut self, mut evidence: Evidence) -> Result<(), StoreError> {
+        if let Some(last) = self.records.get(&evidence.subject) {
+            evidence.follow(last);
+        }
         write(&self.dir, &evidence)?;
         self.records.insert(evidence.subject.clone(), evidence);
         Ok(())

@@ -211,6 +211,7 @@ fn play<'a>(
         live: None,
         remarks: Vec::new(),
         total_ms: 0,
+        past: Vec::new(),
     };
     let mut blessings = Vec::new();
     let missing = job

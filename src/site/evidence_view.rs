@@ -4,7 +4,7 @@ use super::drill_page::address;
 use super::page_view::{State, View};
 use super::template::fill;
 use super::text::time;
-use crate::evidence::{Evidence, Outcome, StageRecord, StepRecord, Verdict};
+use crate::evidence::{Evidence, Outcome, StageRecord, StepRecord};
 use crate::page::{Cause, Page, html_path};
 use serde::Serialize;
 
@@ -120,15 +120,18 @@ pub(super) fn alarm(evidence: &Evidence) -> Option<(String, String)> {
 
 /// How long the resolution took.
 pub(super) fn speed(evidence: &Evidence) -> String {
-    match evidence.verdict {
-        Verdict::Recovered { ms } => time(ms),
-        _ => "–".to_owned(),
-    }
+    let ms = evidence.verdict.recovery();
+    ms.map_or_else(|| "–".to_owned(), time)
 }
 
-/// `2026-11-24 03:12 UTC`.
+/// When a run ended.
 pub(super) fn when(evidence: &Evidence) -> String {
-    let text = evidence.finished_at.replace('T', " ");
+    moment(&evidence.finished_at)
+}
+
+/// An RFC 3339 time as `2026-11-24 03:12 UTC`.
+pub(super) fn moment(finished_at: &str) -> String {
+    let text = finished_at.replace('T', " ");
     format!("{} UTC", text.get(..16).unwrap_or(&text))
 }
 

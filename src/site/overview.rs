@@ -3,7 +3,7 @@
 
 use super::card::minutes;
 use super::controls::{Experiment, experiments};
-use super::drill_page::address;
+use super::drill_page::{address, before};
 use super::evidence_view::{alarm, speed, when};
 use super::index::address as link;
 use super::page_view::{State, View};
@@ -68,6 +68,7 @@ struct Row<'a> {
     fired: String,
     resolve: String,
     speed: String,
+    before: Option<String>,
     resolved: String,
     target: String,
     when: String,
@@ -134,10 +135,7 @@ fn target(issue: &IssuePage) -> u64 {
 
 /// How long the last recovery took.
 fn recovery(state: &State<'_>) -> Option<u64> {
-    match state.evidence()?.verdict {
-        Verdict::Recovered { ms } => Some(ms),
-        _ => None,
-    }
+    state.evidence()?.verdict.recovery()
 }
 
 /// What is not as it should be first, then the slowest.
@@ -254,6 +252,7 @@ fn row<'a>(
         fired: shown(fired),
         resolved: shown(resolved),
         speed: shown(evidence.map(speed)),
+        before: evidence.and_then(before),
         target: minutes(target(issue)),
         when: shown(evidence.map(when)),
     }

@@ -92,6 +92,44 @@ fn a_recovery_is_shown_stage_by_stage_and_linked_both_ways() {
 }
 
 #[test]
+fn runs_before_are_kept_and_a_recovery_that_became_slow_is_told() {
+    let page = good().replace("resolve-within: 2s", "resolve-within: 30s");
+    let book = book(&page);
+    let rewrite = |from: &str, to: &str| book.write("src/issues/down.md", &page.replace(from, to));
+    book.run(&["verify"]).status(0);
+    assert!(!article(&book, OFF).contains("id=\"runs\""));
+    for _ in 0..2 {
+        book.run(&["verify", "--fresh"]).status(0);
+    }
+    let twice = article(&book, OFF);
+    shows(&twice, &["It recovered before in ", "s, in 2 runs."]);
+    let rows = |html: &str| html.matches(" UTC</th>").count();
+    assert_eq!(rows(&twice), 3);
+    let test = article(&book, "book/drills/front/doc-test.html");
+    assert_eq!(rows(&test), 3);
+    // Another resolution is another run of the same drill.
+    rewrite("\nrm -f", "\nsleep 2.5; rm -f");
+    let last = book.run(&["verify"]).status(0);
+    last.says("warning[recovery-slower]: `Off` takes far longer to recover than before: 2.")
+        .says("in 3 earlier runs");
+    assert_eq!(rows(&article(&book, OFF)), 4);
+    shows(
+        &book.read("book/drills.html"),
+        &["<small>before: 0.", "s, in 3 runs</small>"],
+    );
+    // A failure among them has no time.
+    rewrite("\nrm -f", "\nfalse && rm -f");
+    book.run(&["verify"]).status(1);
+    rewrite("", "");
+    book.run(&["verify"]).status(0);
+    let mended = article(&book, OFF);
+    shows(
+        &mended,
+        &["<td role=\"cell\">step failed</td>", "in 4 runs."],
+    );
+}
+
+#[test]
 fn each_link_of_a_transcript_leads_somewhere() {
     let book = book(&good());
     book.run(&["verify"]).status(0);

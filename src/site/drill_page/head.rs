@@ -39,10 +39,9 @@ impl<'a> Head<'a> {
         let fresh = evidence.freshness(page, view.inputs);
         let kind = if cause.is_some() { "Drill" } else { "Doc test" };
         let href = relative(path, &page.html_path());
-        let (speed, missing) = match &evidence.verdict {
-            Verdict::Recovered { ms } => (Some(time(*ms)), None),
-            Verdict::NotApplicable { missing } => (None, Some(missing.as_str())),
-            _ => (None, None),
+        let missing = match &evidence.verdict {
+            Verdict::NotApplicable { missing } => Some(missing.as_str()),
+            _ => None,
         };
         Self {
             title: format!("{kind}: {}", name(&evidence.subject, view)),
@@ -60,7 +59,7 @@ impl<'a> Head<'a> {
             meaning: meaning(evidence.verdict.name()),
             missing,
             live: evidence.live.as_ref().filter(|live| !live.alert.is_empty()),
-            speed,
+            speed: evidence.verdict.recovery().map(time),
             remarks: &evidence.remarks,
             freshness: freshness(fresh),
             when: when(evidence),

@@ -6,12 +6,14 @@
 mod address;
 mod head;
 mod page;
+mod runs;
 mod stages;
 
 pub use address::Addresses;
 pub(super) use address::address;
 pub(super) use head::inputs_in_short;
 pub use page::all;
+pub(super) use runs::before;
 
 use super::after::{Files, WriteError};
 use super::shell::{Content, Shell};

@@ -2,8 +2,9 @@
 
 use super::Transcript;
 use super::head::Head;
+use super::runs::{self, Run, before};
 use super::stages::{ShownStage, stages, what};
-use crate::evidence::{Evidence, LogLine, Stage, Subject, Verdict, WalkEnd, WalkRecord};
+use crate::evidence::{Evidence, LogLine, Stage, Subject, WalkEnd, WalkRecord};
 use crate::page::{Cause, IssuePage, Page, families, html_path};
 use crate::site::card::minutes;
 use crate::site::controls::{Experiment, experiments};
@@ -20,6 +21,8 @@ struct Shown<'a> {
     head: Head<'a>,
     ticks: Vec<Tick>,
     times: Vec<TimeRow>,
+    runs: Vec<Run>,
+    before: Option<String>,
     target: Option<String>,
     stages: Vec<ShownStage>,
     walks: Vec<ShownWalk<'a>>,
@@ -122,21 +125,22 @@ fn shown<'a>(
     let issue = page.issue.as_ref().filter(|_| head.is_drill());
     let target =
         issue.map(|issue| u64::try_from(issue.resolve_within.as_millis()).unwrap_or(u64::MAX));
-    let speed = match evidence.verdict {
-        Verdict::Recovered { ms } => Some(ms),
-        _ => None,
-    };
+    let speed = evidence.verdict.recovery();
     let stages = stages(evidence);
     let took = evidence.stages.iter().map(|stage| stage.ms);
     let live = evidence
         .live
         .iter()
         .flat_map(|live| [Some(live.fired_ms), live.resolved_ms]);
-    let scale = Scale::of(took.chain(target).chain(speed).chain(live.flatten()));
+    let past = evidence.past.iter().filter_map(runs::length);
+    let all = took.chain(target).chain(speed).chain(past);
+    let scale = Scale::of(all.chain(live.flatten()));
     let walks = evidence.walks.iter();
     Shown {
         ticks: scale.ticks(),
         times: times(evidence, (target, speed), scale, &stages),
+        runs: runs::runs(evidence, target, scale),
+        before: before(evidence),
         target: target.map(minutes),
         stages,
         walks: walks
