@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
 
 const TOML: &str = "[preprocessor.runbook.instance]\nstart = \"echo up >/var/state; echo 7 >/var/data\"\n\
 ready = \"grep -q up /var/state\"\nsettle = \"200ms\"\ninvariant = \"cat /var/data\"\nenv = { TOY = \"yes\" }\n\
@@ -22,7 +21,7 @@ const PAGE: &str = "---\nissue: 1\nseverity: SEV1\nalerts: [ToyDown]\nresolve-wi
 const TEMPLATE: &str = "# After the storm\n\n````markdown {template=\"incident-report\"}\n\
 # [title] ([severity]), played by [operator]\n\n[what it cost] [outcome]\n\n[timeline]\n\n[diagnosis]\n````\n";
 
-fn book() -> Book {
+pub(crate) fn book() -> Book {
     Book::new().toml(TOML).page("toy.md", PAGE)
 }
 
@@ -135,7 +134,7 @@ fn play(book: &Book, args: &[&str], input: &str) -> Ran {
     play.leave()
 }
 
-fn report(book: &Book) -> String {
+pub(crate) fn report(book: &Book) -> String {
     ended(book, "md").pop().unwrap()
 }
 
@@ -436,69 +435,4 @@ fn the_same_seed_plays_the_same() {
     assert!((0..9).any(|seed| cause(&["--seed", &seed.to_string()]) != first));
     assert!(cause(&["never HE"]).ends_with(": Never here"));
     assert!(cause(&["src/toy.md", "--cause", "never"]).ends_with(": Never here"));
-}
-
-#[test]
-fn at_a_terminal_there_is_a_shell_with_job_control() {
-    let (book, mark) = (book(), mark());
-    // script(1) gives it a terminal.
-    let command = format!("{} gameday 1", env!("CARGO_BIN_EXE_mdbook-runbook"));
-    let mut child = Command::new("timeout")
-        .args(["60", "script", "-qefc", &command, "/dev/null"])
-        .current_dir(book.dir.path())
-        .env("TERM", "xterm")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    let (mut said, mut seen) = (String::new(), 0);
-    let mut wait_for = |text: &str| {
-        let mut buffer = [0; 4096];
-        loop {
-            if let Some(at) = said[seen..].find(text) {
-                seen += at + text.len();
-                return;
-            }
-            let n = stdout.read(&mut buffer).unwrap();
-            assert!(n > 0, "no `{text}` in\n{said}");
-            said.push_str(&String::from_utf8_lossy(&buffer[..n]));
-        }
-    };
-    let prompt = "[game day] ~ # ";
-    wait_for(prompt);
-    let sleep = format!("sleep {mark}");
-    writeln!(stdin, "{sleep}").unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while processes(&sleep).is_empty() {
-        assert!(Instant::now() < deadline, "it was not started");
-        std::thread::yield_now();
-    }
-    stdin.write_all(b"\x1a").unwrap();
-    wait_for("Stopped");
-    wait_for(prompt);
-    stdin.write_all(b"fg\n").unwrap();
-    wait_for(&sleep);
-    stdin.write_all(b"\x03").unwrap();
-    wait_for(prompt);
-    stdin
-        .write_all(b"echo up >/var/state; cat /var/state\n")
-        .unwrap();
-    wait_for("\u{7}up\r\n");
-    wait_for(prompt);
-    stdin.write_all(b"exit\n").unwrap();
-    wait_for("solved in ");
-    wait_for("report: ");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let report = report(&book);
-    for text in [
-        format!(": `{sleep}`, exit status 148\n"),
-        ": `fg`, exit status 130\n".to_owned(),
-        "$ echo up >/var/state; cat /var/state\nup\n```\n".to_owned(),
-    ] {
-        assert!(report.contains(&text), "no `{text}` in\n{report}");
-    }
-    assert!(!report.contains("`exit`"), "{report}");
-    assert_eq!(processes(&sleep), Vec::<String>::new());
 }

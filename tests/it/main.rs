@@ -18,6 +18,7 @@ mod fences;
 mod front;
 mod gameday;
 mod gameday_bot;
+mod gameday_terminal;
 mod guide;
 mod hostile;
 mod init;
