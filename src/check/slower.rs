@@ -3,6 +3,7 @@
 use crate::evidence::{Before, Store, Subject};
 use crate::finding::Finding;
 use crate::page::{Cause, Page};
+use crate::site::time;
 use std::sync::Arc;
 
 /// With fewer recoveries on record nobody knows what is usual.
@@ -33,8 +34,8 @@ fn of_cause(page: &Page, cause: &Cause, store: &Store) -> Option<Finding> {
     let title = format!(
         "`{}` takes far longer to recover than before: {}, and at most {} in {} earlier runs",
         cause.name,
-        seconds(now),
-        seconds(before.slowest),
+        time(now),
+        time(before.slowest),
         before.n
     );
     Some(
@@ -43,8 +44,4 @@ fn of_cause(page: &Page, cause: &Cause, store: &Store) -> Option<Finding> {
             .note("it is still within its target, but something has become slow")
             .help("see in its transcript which step takes the time; where the machine was busy, run it again"),
     )
-}
-
-fn seconds(ms: u64) -> String {
-    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
 }

@@ -8,6 +8,7 @@ use super::site;
 use super::{CliError, Exit};
 use crate::finding::{Finding, Severity};
 use crate::fs_write;
+use crate::report::plural;
 use crate::rules::{self, FileEdit};
 
 pub(super) fn run(args: &AlertsArgs, output: &Output) -> Result<Exit, CliError> {
@@ -61,8 +62,7 @@ fn remove(
     let (edits, more) = rules::plan_removal(files, policy);
     findings.extend(more);
     let n_removed = apply(args, &edits, &mut findings, output)?;
-    let links = if n_removed == 1 { "link" } else { "links" };
-    Ok((findings, format!("{n_removed} {links} removed")))
+    Ok((findings, format!("{} removed", plural(n_removed, "link"))))
 }
 
 /// Writes each file, whole or not at all; with `--locked` tells what would be written. How many

@@ -10,3 +10,4 @@ pub use github::annotations;
 pub use json::to_json;
 pub use junit::to_junit;
 pub use summary::Summary;
+pub(crate) use summary::plural;

@@ -182,6 +182,7 @@ impl Summary {
     }
 }
 
-fn plural(n: usize, word: &str) -> String {
+/// `1 link`, `2 links`.
+pub(crate) fn plural(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }

@@ -116,22 +116,19 @@ impl Walk<'_> {
         let (before, after) = (self.of.old, self.of.new);
         let (old_annotations, old) = apart(before, old, "annotations");
         let (new_annotations, new) = apart(after, new, "annotations");
-        let annotations = match (old_annotations.as_slice(), new_annotations.as_slice()) {
-            ([old], []) => (entries(before, old.1), Some([].as_slice())),
-            ([], [new]) => (Some([].as_slice()), entries(after, new.1)),
-            ([old], [new]) => {
-                let is_mapping = |tree: &Tree, id| tree.pairs(id).is_some();
-                let both = is_mapping(before, old.1) && is_mapping(after, new.1);
-                if !self.nodes(old.0, new.0) || both && !self.marks(old.1, new.1) {
-                    return false;
-                }
-                (entries(before, old.1), entries(after, new.1))
-            }
-            _ => return false,
-        };
-        let (Some(old_entries), Some(new_entries)) = annotations else {
+        let (Some(old_entries), Some(new_entries)) = (
+            entries(before, &old_annotations),
+            entries(after, &new_annotations),
+        ) else {
             return false;
         };
+        if let (Some(old), Some(new)) = (old_annotations.first(), new_annotations.first()) {
+            // A mapping that stays one keeps its marks; nothing has none to keep.
+            let both = before.pairs(old.1).is_some() && after.pairs(new.1).is_some();
+            if !self.nodes(old.0, new.0) || both && !self.marks(old.1, new.1) {
+                return false;
+            }
+        }
         self.pairs(old.into_iter(), new.into_iter()) && self.links(old_entries, new_entries, url)
     }
 
@@ -164,8 +161,14 @@ fn apart<'a>(tree: &Tree, pairs: &'a [Pair], name: &str) -> (Vec<&'a Pair>, Vec<
         .partition(|(key, _)| tree.scalar(*key) == Some(name))
 }
 
-/// The entries of annotations, which may be nothing; `None` where they are something else.
-fn entries(tree: &Tree, annotations: NodeId) -> Option<&[Pair]> {
+/// The entries of annotations, which may be nothing or not there; `None` where they are something
+/// else, or stand there twice.
+fn entries<'a>(tree: &'a Tree, annotations: &[&Pair]) -> Option<&'a [Pair]> {
+    let annotations = match annotations {
+        [] => return Some(&[]),
+        [(_, value)] => *value,
+        _ => return None,
+    };
     match &tree.node(annotations).kind {
         Kind::Mapping { pairs, .. } => Some(pairs),
         Kind::Scalar { .. } if tree.is_null(annotations) => Some(&[]),

@@ -34,3 +34,4 @@ pub use drill_page::all as transcripts;
 pub use index::{DIRECTIVES, unknown_directives};
 pub use often::often_readable;
 pub use page_view::{View, render};
+pub(crate) use text::time;

@@ -10,6 +10,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
     tera.set_escape_fn(escape);
     tera.add_raw_templates([
         ("alerts.html", include_str!("templates/alerts.html")),
+        ("axis.html", include_str!("templates/axis.html")),
         ("bar.html", include_str!("templates/bar.html")),
         ("card.html", include_str!("templates/card.html")),
         ("criteria.html", include_str!("templates/criteria.html")),

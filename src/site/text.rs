@@ -67,7 +67,7 @@ pub(super) fn encoded(text: &str) -> String {
 }
 
 /// Milliseconds as `0.41 s`, from a minute on as `2 min 5 s`.
-pub(super) fn time(ms: u64) -> String {
+pub(crate) fn time(ms: u64) -> String {
     if ms < 60_000 {
         format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
     } else {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A small book.
@@ -151,6 +152,16 @@ pub(crate) fn processes_with(mark: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Waits until something holds that must hold soon.
+#[track_caller]
+pub(crate) fn until(what: &str, within: Duration, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + within;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {within:?}: {what}");
+        std::thread::yield_now();
+    }
 }
 
 /// A number that no other process of the machine has in its command line.

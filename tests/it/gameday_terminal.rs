@@ -1,19 +1,13 @@
 //! A game day at a terminal.
 
-use crate::book::{mark, processes, processes_with};
+use crate::book::{mark, processes, processes_with, until};
 use crate::gameday::{book, report};
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 20 s: {what}");
-        std::thread::yield_now();
-    }
-}
+const SOON: Duration = Duration::from_secs(20);
 
 /// Whether a process is stopped, as by Ctrl-Z.
 fn is_stopped(mark: &str) -> bool {
@@ -58,14 +52,14 @@ fn at_a_terminal_there_is_a_shell_with_job_control() {
     wait_for(prompt);
     let sleep = format!("sleep {mark}");
     writeln!(stdin, "{sleep}").unwrap();
-    until("it is started", || !processes(&sleep).is_empty());
+    until("it is started", SOON, || !processes(&sleep).is_empty());
     stdin.write_all(b"\x1a").unwrap();
     wait_for("Stopped");
     wait_for(prompt);
     stdin.write_all(b"fg\n").unwrap();
     wait_for(&sleep);
     // bash names the command first, and gives it the terminal before it lets it go on.
-    until("it goes on", || !is_stopped(&sleep));
+    until("it goes on", SOON, || !is_stopped(&sleep));
     stdin.write_all(b"\x03").unwrap();
     wait_for(prompt);
     stdin

@@ -1,6 +1,6 @@
 //! Ctrl-C and a second run in the middle.
 
-use crate::book::{Book, mark, processes, processes_with, program};
+use crate::book::{Book, mark, processes, processes_with, program, until};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -15,11 +15,10 @@ fn sleeping(book: &Book, mark: &str) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while processes(&format!("sleep {mark}")).is_empty() {
-        assert!(Instant::now() < deadline, "the block was not started");
-        std::thread::yield_now();
-    }
+    let soon = Duration::from_secs(30);
+    until("the block is started", soon, || {
+        !processes(&format!("sleep {mark}")).is_empty()
+    });
     child
 }
 
@@ -60,14 +59,10 @@ fn even_kill_9_leaves_nothing_running() {
     let mut child = sleeping(&book(&mark), &mark);
     child.kill().unwrap();
     child.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !processes(&format!("sleep {mark}")).is_empty() {
-        assert!(
-            Instant::now() < deadline,
-            "the sandbox outlived the program"
-        );
-        std::thread::yield_now();
-    }
+    let soon = Duration::from_secs(10);
+    until("the sandbox ends with the program", soon, || {
+        processes(&format!("sleep {mark}")).is_empty()
+    });
 }
 
 #[test]
